@@ -1,0 +1,65 @@
+"""Every error Burnish raises on purpose.
+
+    BurnishError                 the user's mistake or the machine's limit: exit code 2, no traceback
+    ├── BriefError               the brief (burnish.yaml) contradicts itself or the data
+    ├── DataError                a file of examples cannot be used as it is
+    ├── SealError                the test split was asked for by something other than an evaluation
+    ├── BaseModelError           the base model cannot be found, trusted or loaded
+    ├── TrainingError            training cannot start, or stopped before its end
+    ├── EvaluationError          an evaluation cannot be trusted, so it is not made
+    └── WorkspaceError           the workspace's folder cannot be read or written
+
+Anything else that escapes is a bug: exit code 3 with its traceback.
+"""
+
+from collections.abc import Iterable
+
+
+class BurnishError(Exception):
+    """A failure that the user can mend.
+
+    Args:
+        message: what was found and what was expected, in one or two sentences.
+        faults: every single fault, one line each (with row and column where there is one).
+        hint: what to type or change next.
+    """
+
+    def __init__(self, message: str, *, faults: Iterable[str] = (), hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.faults = tuple(faults)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"  - {fault}" for fault in self.faults)]
+        if self.hint:
+            lines.append(f"Next: {self.hint}")
+        return "\n".join(lines)
+
+
+class BriefError(BurnishError):
+    """The brief contradicts itself or the data it names."""
+
+
+class DataError(BurnishError):
+    """A file of examples cannot be used as it is."""
+
+
+class SealError(BurnishError):
+    """The sealed test split was asked for outside an evaluation, or it was changed."""
+
+
+class BaseModelError(BurnishError):
+    """The base model cannot be found, trusted or loaded."""
+
+
+class TrainingError(BurnishError):
+    """Training cannot start, or stopped before its end."""
+
+
+class EvaluationError(BurnishError):
+    """An evaluation cannot be trusted, so it is not made."""
+
+
+class WorkspaceError(BurnishError):
+    """The workspace's folder cannot be read or written."""

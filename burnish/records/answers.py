@@ -1,0 +1,40 @@
+"""One line of answers.jsonl: an example of the test split and what every system answered."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """What one system answered to one example.
+
+    Attributes:
+        text: exactly as written by the system.
+        value: parsed: a label, a list of labels, JSON, or the text; None when it could not be.
+        score: the primary metric on this example alone, from 0 to 1.
+        probability: of the chosen label (classify with a scored label set).
+        nll, tokens: negative log-likelihood of the reference in nats, and its number of tokens.
+        stopped: the system ended its answer itself, before max_new_tokens.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    value: Any = None
+    score: float = 0.0
+    probability: float | None = None
+    nll: float | None = None
+    tokens: int | None = None
+    stopped: bool = True
+
+
+class AnsweredExample(BaseModel):
+    """One test example beside the answers of all systems, by system name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    row: int
+    inputs: dict[str, str]
+    references: tuple[str, ...]
+    answers: dict[str, Answer]

@@ -1,0 +1,50 @@
+"""One example: what goes in, what should come out, and where it came from."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(BaseModel):
+    """One turn of a chat."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    content: str
+
+
+class Example(BaseModel):
+    """One example in the shape every later step reads.
+
+    `answer` is the text the model learns: a label, a summary, JSON, or the last assistant turn.
+    `references` are all accepted answers, the learned one first. `labels` is set for classify
+    alone (one label, or several, or none for a multi-label task).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    source: str
+    row: int
+    inputs: dict[str, str] = {}
+    history: tuple[Message, ...] = ()
+    answer: str
+    references: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    group: str | None = None
+
+
+class Dropped(BaseModel):
+    """A row that did not become an example, or left its split, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    row: int
+    reason: str
+    text: str = ""
+    kept: str | None = None
+    details: dict[str, Any] = {}

@@ -1,0 +1,199 @@
+"""The records that the steps make: Dataset, BaseChoice, Run and Report."""
+
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from burnish.records.record import Record
+from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
+
+SplitName = Literal["train", "validation", "test"]
+Decision = Literal["ship", "don't ship", "not enough data"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Split(_Part):
+    """One split: `n` examples in a JSONL file with the given SHA-256."""
+
+    file: str
+    n: int
+    sha256: str
+    labels: dict[str, int] = {}
+
+
+class Dataset(Record):
+    """Examples, split and sealed.
+
+    Attributes:
+        dropped: reason → number of rows; each row stands in dropped.jsonl.
+        advice: sentences about size and balance, worst first.
+        labels: the label set (classify), in sorted order.
+    """
+
+    splits: dict[SplitName, Split]
+    rows_read: int
+    dropped: dict[str, int]
+    labels: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+
+
+class BaseChoice(Record):
+    """The base model: where it was found and exactly which weights they are.
+
+    Attributes:
+        source: where it was found: a folder, a GGUF file, the hub's cache, the hub, a package.
+        path: the folder transformers loads (a GGUF is converted once into the base cache).
+        weights_sha256: of the weight files, so that another model of the same name is noticed.
+    """
+
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {"path", "source"}
+
+    name: str
+    source: Literal["folder", "gguf", "hub-cache", "hub", "package"]
+    path: str
+    revision: str | None = None
+    weights_sha256: str
+    template_sha256: str
+    architecture: str
+    parameters: int
+    context_length: int
+    vocabulary: int
+    licence: str
+
+
+class Run(Record):
+    """A tuned adapter and how it came about.
+
+    Attributes:
+        prompt_hash: of the rendered validation prompts; evaluation must render the same.
+        truncated: ids of examples whose input was cut to fit max_length.
+        untrained: ids of examples left out because no answer token fits.
+        trained_tokens: answer tokens with a loss, per epoch.
+        validation_loss: per finished epoch, mean negative log-likelihood per answer token, nats.
+        seconds, tokens_per_second, peak_memory_gib, resumed: of this machine; not hashed.
+    """
+
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {
+        "seconds", "tokens_per_second", "peak_memory_gib", "resumed", "device",
+    }  # fmt: skip
+
+    settings: TrainSettings
+    prompt: PromptSettings
+    prompt_hash: str = ""
+    base: str = ""
+    train_examples: int = 0
+    validation_examples: int = 0
+    truncated: tuple[str, ...] = ()
+    untrained: tuple[str, ...] = ()
+    tokens_per_epoch: int = 0
+    trained_tokens: int = 0
+    parameters_trained: int = 0
+    steps: int = 0
+    best_epoch: int = 0
+    validation_loss: tuple[float, ...] = ()
+    seconds: float = 0.0
+    tokens_per_second: float = 0.0
+    peak_memory_gib: float = 0.0
+    resumed: int = 0
+    device: str = ""
+
+
+class Score(_Part):
+    """A metric with its 95% interval over `n` examples. Scores run from 0 to 1; perplexity from 1."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Difference(_Part):
+    """The tuned system minus another on one metric, paired over the same `n` examples."""
+
+    metric: str
+    other: str
+    value: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+
+
+class LabelScore(_Part):
+    """Precision, recall and F1 of one label; `n` is its number of references."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+class SystemResult(_Part):
+    """How one system did on the test split.
+
+    Attributes:
+        name: "zero-shot", "few-shot", "classic" or "tuned".
+        description: what it is, in a sentence.
+        scores: metric → score.
+        per_label, confusion: classify alone; confusion[reference][prediction] is a count.
+        seconds: to answer all examples on this machine; not hashed.
+    """
+
+    name: str
+    description: str
+    scores: dict[str, Score]
+    per_label: tuple[LabelScore, ...] = ()
+    confusion: dict[str, dict[str, int]] = {}
+
+
+class Verdict(_Part):
+    """The decision and why.
+
+    Attributes:
+        mark: the score that was to be reached, on the primary metric.
+        needed: test examples that would probably decide it ("not enough data" alone).
+    """
+
+    decision: Decision
+    reason: str
+    metric: str
+    mark: float
+    strongest: str | None = None
+    needed: int | None = None
+
+
+class Opening(_Part):
+    """One opening of the sealed test split."""
+
+    at: str
+    reason: str
+    dataset_hash: str
+
+
+class Report(Record):
+    """Every system on the same sealed examples, and the verdict.
+
+    Attributes:
+        openings: every time the test split was opened so far, this one included.
+        seconds: system → seconds to answer on this machine; not hashed.
+    """
+
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {"openings", "seconds"}
+
+    task_name: str
+    task_kind: TaskKind
+    metric: str
+    pass_mark: PassMark
+    settings: EvaluateSettings
+    prompt_hash: str = ""
+    n: int = 0
+    systems: tuple[SystemResult, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    verdict: Verdict | None = None
+    openings: tuple[Opening, ...] = ()
+    seconds: dict[str, float] = {}

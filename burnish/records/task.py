@@ -1,0 +1,139 @@
+"""The brief: what the model should do, on which data, and what counts as good enough.
+
+Every setting is declared here, once; the YAML keys, their descriptions and the JSON Schema that
+editors use are derived from these fields.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+TaskKind = Literal["classify", "summarize", "answer", "extract", "generate"]
+MetricName = Literal[
+    "accuracy", "macro_f1", "micro_f1",
+    "rouge1", "rouge2", "rougeL", "rougeLsum",
+    "exact_match", "token_f1",
+    "valid_json", "field_f1",
+    "chrf", "bleu",
+]  # fmt: skip
+SystemName = Literal["zero-shot", "few-shot", "classic", "tuned"]
+
+METRICS: dict[TaskKind, tuple[MetricName, ...]] = {
+    "classify": ("macro_f1", "micro_f1", "accuracy"),
+    "summarize": ("rougeL", "rouge1", "rouge2", "rougeLsum"),
+    "answer": ("token_f1", "exact_match"),
+    "extract": ("field_f1", "valid_json", "exact_match"),
+    "generate": ("chrf", "bleu", "rougeL", "exact_match"),
+}
+"""The metrics of each kind of task; the first is the default primary metric."""
+
+
+Columns = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+]
+"""Column names; in YAML a single name may stand without brackets."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(_Settings):
+    """Where the examples come from and how they are split. Paths are relative to the brief."""
+
+    source: str | None = Field(None, description="One file or data set, to be split by Burnish.")
+    train: str | None = Field(None, description="Your own training file, used as it is.")
+    validation: str | None = Field(None, description="Your own validation file, used as it is.")
+    test: str | None = Field(None, description="Your own test file, sealed as it is.")
+    inputs: Columns = Field((), description="Columns the model reads, in prompt order.")
+    output: Columns = Field(
+        (), description="Column the model learns to write; extract may join several to one JSON."
+    )
+    messages: str | None = Field(None, description="Column of chat messages, for chats.")
+    group: str | None = Field(None, description="Column whose equal values stay in one split.")
+    id: str | None = Field(None, description="Column that names an example.")
+    train_fraction: float = Field(0.8, gt=0, lt=1, description="Share of examples to learn from.")
+    validation_fraction: float = Field(0.1, gt=0, lt=1, description="Share to choose with.")
+    test_fraction: float = Field(0.1, gt=0, lt=1, description="Share sealed for the verdict.")
+    max_rows: int | None = Field(None, ge=1, description="Use at most this many rows, by content.")
+    labels: tuple[str, ...] = Field((), description="Keep only rows with these labels.")
+    allow_small: bool = Field(False, description="Go on with fewer than 50 examples.")
+
+
+class PromptSettings(_Settings):
+    """What the model is told. `{column}` in the template stands for an input column."""
+
+    system: str = Field("", description="The instruction; the same for every example.")
+    template: str = Field("", description="The user's turn, with {column} for each input.")
+    shots: int = Field(3, ge=0, description="Examples shown to the few-shot alternative.")
+
+
+class PassMark(_Settings):
+    """What counts as good enough on the primary metric."""
+
+    at_least: float = Field(0.0, description="A score from 0 to 1, or a share over `over`.")
+    over: SystemName | None = Field(
+        "zero-shot",
+        description="The system to beat: 0.2 over zero-shot is 20% above its score; null is a score.",
+    )
+
+
+class TrainSettings(_Settings):
+    """How the base model is tuned. Names are those of PEFT and transformers."""
+
+    method: Literal["lora"] = Field("lora", description="The tuning method.")
+    r: int = Field(16, ge=1, description="Rank of the adapter matrices.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of the adapter: alpha / r.")
+    lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the adapter.")
+    target_modules: str | tuple[str, ...] = Field("all-linear", description="Layers adapted.")
+    epochs: int = Field(3, ge=1, description="Passes over the training split.")
+    learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="Schedule of the learning rate after warm-up."
+    )
+    warmup_ratio: float = Field(0.05, ge=0, lt=1, description="Share of steps spent warming up.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    batch_size: int = Field(8, ge=1, description="Examples per optimiser step.")
+    max_length: int = Field(1024, ge=32, description="Tokens of prompt and answer together.")
+    tokens_per_row: int = Field(
+        2048, ge=32, description="Tokens run at once; bounds memory, changes no result."
+    )
+    early_stopping_patience: int = Field(
+        1, ge=0, description="Epochs without a better validation loss before stopping; 0 is never."
+    )
+    save_steps: int = Field(25, ge=1, description="Optimiser steps between checkpoints.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute.")
+    report_to: tuple[Literal["wandb", "mlflow", "tensorboard", "trackio"], ...] = Field(
+        (), description="Trackers; their keys come from the environment only."
+    )
+
+
+class EvaluateSettings(_Settings):
+    """How the systems are compared on the sealed test split."""
+
+    max_new_tokens: int = Field(256, ge=1, description="Longest answer, in tokens.")
+    batch_size: int = Field(16, ge=1, description="Answers written at once.")
+    resamples: int = Field(2000, ge=200, description="Bootstrap resamples per interval.")
+    systems: tuple[SystemName, ...] = Field(
+        ("zero-shot", "few-shot", "classic", "tuned"), description="Systems compared."
+    )
+
+
+class Task(_Settings):
+    """The whole brief, as it stands in burnish.yaml."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(description="A short name: letters, digits, - and _.", pattern=r"^[\w-]+$")
+    kind: TaskKind = Field(description="classify, summarize, answer, extract or generate.")
+    goal: str = Field("", description="What the model should do, in a sentence.")
+    multi_label: bool = Field(False, description="classify: an example may carry several labels.")
+    json_schema: dict[str, Any] | None = Field(None, description="extract: schema of the answer.")
+    metric: MetricName = Field(description="The primary metric, which decides the verdict.")
+    pass_mark: PassMark = PassMark()
+    base: str = Field("smollm2-135m", description="Base model: a name, hub id, folder or GGUF.")
+    seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    data: DataSettings
+    prompt: PromptSettings = PromptSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
