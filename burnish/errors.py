@@ -1,6 +1,6 @@
 """Every error Burnish raises on purpose.
 
-    BurnishError                 the user's mistake or the machine's limit: exit code 2, no traceback
+    BurnishError                 the user's mistake or the machine's limit: exit code 2
     ├── BriefError               the brief (burnish.yaml) contradicts itself or the data
     ├── DataError                a file of examples cannot be used as it is
     ├── SealError                the test split was asked for by something other than an evaluation

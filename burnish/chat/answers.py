@@ -72,7 +72,11 @@ def _json_target(value: Any) -> Target:
             raise ValueError("the answer is not JSON")
         value = parsed
     else:
-        value = {key: _nested(item) for key, item in value.items()} if isinstance(value, dict) else value
+        value = (
+            {key: _nested(item) for key, item in value.items()}
+            if isinstance(value, dict)
+            else value
+        )
     if value is None or value in ({}, []):
         raise ValueError("the answer is empty")
     text = json.dumps(value, ensure_ascii=False)
@@ -98,7 +102,7 @@ def _labels(value: Any, *, several: bool) -> tuple[str, ...]:
     if isinstance(value, str):
         parsed = _loads(value, strict=True) if value.startswith("[") else None
         separator = next((mark for mark in "|;\n," if mark in value), None)
-        value = parsed if parsed is not None else value.split(separator)if separator else [value]
+        value = parsed if parsed is not None else value.split(separator) if separator else [value]
     names = (" ".join(str(item).split()) for item in value)
     return tuple(sorted({name for name in names if name}))
 

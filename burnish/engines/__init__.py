@@ -1,0 +1,1 @@
+"""Engines: prompts in, answers out. `fake` needs no model; `local` runs one with torch."""

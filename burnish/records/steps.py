@@ -102,7 +102,7 @@ class Run(Record):
 
 
 class Score(_Part):
-    """A metric with its 95% interval over `n` examples. Scores run from 0 to 1; perplexity from 1."""
+    """A metric with its 95% interval over `n` examples; from 0 to 1, perplexity from 1."""
 
     metric: str
     value: float

@@ -74,7 +74,7 @@ class PassMark(_Settings):
     at_least: float = Field(0.0, description="A score from 0 to 1, or a share over `over`.")
     over: SystemName | None = Field(
         "zero-shot",
-        description="The system to beat: 0.2 over zero-shot is 20% above its score; null is a score.",
+        description="The system to beat: 0.2 over zero-shot is 20% above it; null is a score.",
     )
 
 

@@ -1,0 +1,38 @@
+"""What evaluation asks of an engine, so that a model, a server and a fake are alike to it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Written:
+    """A written answer: token ids without the end token, and whether it ended itself."""
+
+    ids: list[int]
+    stopped: bool
+
+
+Constraint = Callable[[list[int]], list[int]]
+"""Token ids written so far → token ids that may come next."""
+
+
+class Engine(Protocol):
+    """Prompts in as token ids, answers out."""
+
+    def write(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        max_new_tokens: int,
+        constraint: Constraint | None = None,
+    ) -> list[Written]:
+        """Greedy answers to a batch of prompts, in their order."""
+
+    def choose(
+        self, prompts: Sequence[list[int]], endings: Sequence[list[int]]
+    ) -> list[list[float]]:
+        """Log-probability of every ending after every prompt, nats [prompts][endings]."""
+
+    def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
+        """Negative log-likelihood of each prompt's reference, nats, summed over its tokens."""

@@ -1,0 +1,197 @@
+"""The local engine: a transformers model, with or without an adapter, answering in rows."""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import PreTrainedModel
+
+from burnish.chat.render import Encoded
+from burnish.engines.engine import Constraint, Written
+from burnish.engines.rows import (
+    KeyValues,
+    Layout,
+    Row,
+    Span,
+    branch_row,
+    make_rows,
+    row_losses,
+    shared_prefix,
+    use_rows,
+)
+
+TOKENS_AT_ONCE = 4096
+"""Most tokens of one measuring row; bounds memory, changes no result."""
+
+
+class LocalEngine:
+    """Answers with a model in this process.
+
+    Args:
+        model: base model or PEFT model; it is put into evaluation mode.
+        end: token ids that end an answer.
+    """
+
+    def __init__(self, model: torch.nn.Module, end: Sequence[int]) -> None:
+        self.model = model.eval()
+        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+        if not isinstance(inner, PreTrainedModel):
+            raise TypeError("a transformers model is needed")
+        self._inner = inner
+        self._in_rows = use_rows(inner)
+        self._end = frozenset(end)
+        self._device = inner.device
+
+    @torch.inference_mode()
+    def write(
+        self,
+        prompts: Sequence[list[int]],
+        *,
+        max_new_tokens: int,
+        constraint: Constraint | None = None,
+    ) -> list[Written]:
+        """Greedy answers to a batch of prompts, in their order."""
+        if not self._in_rows:
+            return [self._write_stock(prompt, max_new_tokens, constraint) for prompt in prompts]
+        store, logits = self._read(prompts, max_new_tokens)
+        answers: list[list[int]] = [[] for _ in prompts]
+        stopped = [False] * len(prompts)
+        active = list(range(len(prompts)))  # the example in each of the store's rows
+        for _ in range(max_new_tokens):
+            tokens = _best(logits, [answers[number] for number in active], constraint)
+            going = []
+            for row, number in enumerate(active):
+                if tokens[row] in self._end:
+                    stopped[number] = True
+                elif not stopped[number]:
+                    answers[number].append(tokens[row])
+                    if len(answers[number]) < max_new_tokens:
+                        going.append(row)
+            if not going:
+                break
+            if len(going) <= len(active) * 3 // 4:  # forgetting costs a copy of the store
+                store.keep(torch.tensor(going, device=self._device))
+                active = [active[row] for row in going]
+                tokens = [tokens[row] for row in going]
+            logits = self._step(tokens, store)
+        return [Written(ids, end) for ids, end in zip(answers, stopped, strict=True)]
+
+    @torch.inference_mode()
+    def choose(
+        self, prompts: Sequence[list[int]], endings: Sequence[list[int]]
+    ) -> list[list[float]]:
+        """Log-probability of every ending after every prompt, nats [prompts][endings]."""
+        if not self._in_rows:
+            return [
+                [-self.losses([prompt], [ending])[0] for ending in endings] for prompt in prompts
+            ]
+        extra = sum(map(len, endings))
+        prefix = shared_prefix(prompts)
+        table: list[list[float]] = []
+        batch: list[list[int]] = []
+        for prompt in prompts:
+            size = sum(len(other) - prefix + extra for other in [*batch, prompt])
+            if batch and size > TOKENS_AT_ONCE:
+                table += self._choose_in_row(batch, endings)
+                batch = []
+            batch.append(prompt)
+        return table + self._choose_in_row(batch, endings)
+
+    @torch.inference_mode()
+    def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
+        """Negative log-likelihood of each prompt's reference, nats, summed over its tokens."""
+        examples = [
+            Encoded(
+                prompt + reference,
+                [False] * len(prompt) + [True] * len(reference),
+                truncated=False,
+            )
+            for prompt, reference in zip(prompts, references, strict=True)
+        ]
+        sums = torch.zeros(len(examples), dtype=torch.float64)
+        for row in make_rows(examples, TOKENS_AT_ONCE, share=self._in_rows):
+            sums.index_add_(0, row.owners, self._row_losses(row).double().cpu())
+        return [float(value) for value in sums]
+
+    def _row_losses(self, row: Row) -> torch.Tensor:
+        if self._in_rows:
+            return row_losses(self.model, row, self._device)
+        return stock_losses(self.model, row, self._device)
+
+    def _choose_in_row(
+        self, prompts: Sequence[list[int]], endings: Sequence[list[int]]
+    ) -> list[list[float]]:
+        row = branch_row(prompts, endings)
+        sums = torch.zeros(len(prompts) * len(endings), dtype=torch.float64)
+        sums.index_add_(0, row.owners, -self._row_losses(row).double().cpu())
+        return [[float(v) for v in part] for part in sums.view(len(prompts), len(endings))]
+
+    def _read(self, prompts: Sequence[list[int]], new: int) -> tuple[KeyValues, torch.Tensor]:
+        """Run the prompts once; their keys and values, and the logits after each."""
+        prefix = shared_prefix(prompts)
+        ids, positions, spans = list(prompts[0][:prefix]), list(range(prefix)), []
+        for prompt in prompts:
+            spans.append(Span(len(ids), len(ids) + len(prompt) - prefix))
+            ids += prompt[prefix:]
+            positions += range(prefix, len(prompt))
+        config = self._inner.config
+        store = KeyValues(config, [len(p) for p in prompts], new, self._inner.dtype)
+        logits = self.model(
+            input_ids=torch.tensor([ids], device=self._device),
+            position_ids=torch.tensor([positions], device=self._device),
+            layout=Layout(prefix, tuple(spans), store.to(self._device)),
+            logits_to_keep=torch.tensor([span.stop - 1 for span in spans], device=self._device),
+            use_cache=False,
+        ).logits[0]
+        return store, logits
+
+    def _step(self, tokens: Sequence[int], store: KeyValues) -> torch.Tensor:
+        """Append one token to every example of the store; the logits after each."""
+        logits = self.model(
+            input_ids=torch.tensor([list(tokens)], device=self._device),
+            position_ids=store.lengths[None],
+            layout=Layout(store=store, writing=True),
+            use_cache=False,
+        ).logits[0]
+        store.lengths += 1
+        return logits  # type: ignore[no-any-return]
+
+    def _write_stock(
+        self, prompt: list[int], max_new_tokens: int, constraint: Constraint | None
+    ) -> Written:
+        """One answer by transformers' own generation, for families not proved in rows."""
+        allowed = None
+        if constraint is not None:
+            allowed = lambda _, ids: constraint(ids.tolist()[len(prompt) :])  # noqa: E731
+        ids = self.model.generate(  # type: ignore[operator]
+            input_ids=torch.tensor([prompt], device=self._device),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long, device=self._device),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            eos_token_id=sorted(self._end),
+            pad_token_id=min(self._end),
+            prefix_allowed_tokens_fn=allowed,
+        )[0].tolist()[len(prompt) :]
+        stopped = bool(ids) and ids[-1] in self._end
+        return Written(ids[:-1] if stopped else ids, stopped)
+
+
+def stock_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.Tensor:
+    """Losses of a row that holds one example, with the model's own attention; float32 [losses]."""
+    logits = model(input_ids=row.input_ids.to(device), use_cache=False).logits[0]
+    places = row.places.to(device)
+    return torch.nn.functional.cross_entropy(
+        logits[places].float(), row.targets.to(device), reduction="none"
+    )
+
+
+def _best(
+    logits: torch.Tensor, written: Sequence[list[int]], constraint: Constraint | None
+) -> list[int]:
+    """The likeliest next token of each row, among those allowed."""
+    if constraint is None:
+        return [int(token) for token in logits.argmax(-1)]
+    best = []
+    for row, ids in zip(logits, written, strict=True):
+        allowed = constraint(ids)
+        best.append(allowed[int(row[allowed].argmax())])
+    return best

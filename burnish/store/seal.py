@@ -1,0 +1,72 @@
+"""The sealed test split: its hash is checked, each opening is logged, training cannot have it."""
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from burnish.errors import SealError
+from burnish.records import Dataset, Example, Opening, SplitName
+from burnish.store.database import OpeningRow, connect
+from burnish.store.files import read_lines, sha256_file
+from burnish.store.workspace import Workspace, now
+
+
+def read_split(
+    workspace: Workspace, dataset: Dataset, split: Literal["train", "validation"]
+) -> list[Example]:
+    """The examples of a split that may be learned from or chosen with.
+
+    Raises:
+        SealError: the test split was asked for, or the file is not the one that was recorded.
+    """
+    if split not in ("train", "validation"):
+        raise SealError(
+            f"The {split} split is sealed: only an evaluation may open it.",
+            hint="burnish evaluate",
+        )
+    return _read(workspace, dataset, split)
+
+
+def open_test(
+    workspace: Workspace, dataset: Dataset, *, reason: str
+) -> tuple[list[Example], tuple[Opening, ...]]:
+    """Open the sealed test split and put the opening on record.
+
+    An opening with the same reason as one before it (an evaluation taken up again after it was
+    killed) is the same opening.
+
+    Returns:
+        The test examples, and every opening so far, this one last.
+
+    Raises:
+        SealError: the file is not the one that was sealed.
+    """
+    examples = _read(workspace, dataset, "test")
+    seal = dataset.splits["test"].sha256
+    engine = connect(workspace.database)
+    try:
+        with Session(engine) as session, session.begin():
+            query = select(OpeningRow).where(OpeningRow.dataset_hash == seal)
+            rows = list(session.scalars(query.order_by(OpeningRow.id)))
+            if not any(row.reason == reason for row in rows):
+                row = OpeningRow(at=now(), dataset_hash=seal, reason=reason)
+                session.add(row)
+                rows.append(row)
+            openings = tuple(
+                Opening(at=row.at, reason=row.reason, dataset_hash=row.dataset_hash) for row in rows
+            )
+    finally:
+        engine.dispose()
+    return examples, openings
+
+
+def _read(workspace: Workspace, dataset: Dataset, split: SplitName) -> list[Example]:
+    recorded = dataset.splits[split]
+    path = workspace.path(dataset, recorded.file)
+    if not path.exists() or sha256_file(path) != recorded.sha256:
+        raise SealError(
+            f"{path} is not the file that was recorded: it was changed or removed since.",
+            hint="burnish data --force makes the data set again; scores before and after differ",
+        )
+    return read_lines(path, Example)

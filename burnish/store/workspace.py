@@ -1,0 +1,197 @@
+"""The workspace: the only place that spells its paths, and where records start and complete.
+
+burnish.yaml                the brief
+datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
+bases/<id>/                 record.json
+runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
+reports/<id>/               record.json  answers.jsonl  report.html  parts/
+burnish.db                  openings of the test split
+"""
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from burnish.errors import WorkspaceError
+from burnish.records import BaseChoice, Dataset, Git, Record, Report, Run
+from burnish.store.files import disk_errors, write_text
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+_FOLDERS: dict[type[Record], str] = {
+    Dataset: "datasets",
+    BaseChoice: "bases",
+    Run: "runs",
+    Report: "reports",
+}
+_PACKAGES = ("burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+
+
+class Workspace:
+    """One task's folder. Creating the object touches nothing on disk."""
+
+    def __init__(self, folder: Path | str = ".") -> None:
+        self.folder = Path(folder)
+
+    @property
+    def brief(self) -> Path:
+        """The brief, burnish.yaml."""
+        return self.folder / "burnish.yaml"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.folder / "burnish.db"
+
+    def path(self, record: Record, name: str = "") -> Path:
+        """The folder of a record, or a file in it."""
+        folder = self.folder / _FOLDERS[type(record)] / record.id
+        return folder / name if name else folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the workspace for one command; the lock falls with the process.
+
+        Raises:
+            WorkspaceError: another Burnish command is working here.
+        """
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / ".burnish.lock", timeout=0)
+        try:
+            with lock:
+                yield
+        except Timeout as error:
+            raise WorkspaceError(
+                f"Another burnish command is working in {self.folder}.",
+                hint="wait for it, or name another folder with --workspace",
+            ) from error
+
+    def records(self, kind: type[AnyRecord]) -> list[AnyRecord]:
+        """All records of a kind, oldest first."""
+        found = []
+        for path in (self.folder / _FOLDERS[kind]).glob("*/record.json"):
+            try:
+                found.append(kind.model_validate_json(path.read_text(encoding="utf-8")))
+            except ValidationError as error:
+                raise WorkspaceError(
+                    f"{path} is not a record of this version of Burnish.",
+                    hint=f"move {path.parent} away; the step will be done again",
+                ) from error
+        return sorted(found, key=lambda record: (record.started_at, record.id))
+
+    def find_complete(self, kind: type[AnyRecord], inputs_hash: str) -> AnyRecord | None:
+        """The newest complete record that was made from exactly these inputs."""
+        for record in reversed(self.records(kind)):
+            if record.inputs_hash == inputs_hash and record.status == "complete":
+                return record
+        return None
+
+    def start(
+        self,
+        kind: type[AnyRecord],
+        inputs_hash: str,
+        *,
+        parents: dict[str, str],
+        seed: int,
+        fields: dict[str, Any],
+    ) -> AnyRecord:
+        """Write a `started` record, or take up the one that a killed or failed step left.
+
+        Args:
+            fields: the fields of `kind` that are known before the work.
+        """
+        unfinished = [
+            record
+            for record in self.records(kind)
+            if record.inputs_hash == inputs_hash and record.status != "complete"
+        ]
+        if unfinished:
+            record = unfinished[-1].model_copy(update={"status": "started", "error": None})
+        else:
+            record = kind.model_validate(
+                {
+                    "id": self._free_id(kind, inputs_hash),
+                    "status": "started",
+                    "inputs_hash": inputs_hash,
+                    "parents": parents,
+                    "seed": seed,
+                    "started_at": now(),
+                    "packages": _packages(),
+                    "git": _git(),
+                    **fields,
+                }
+            )
+        self.write(record)
+        return record
+
+    def complete(self, record: AnyRecord, fields: dict[str, Any]) -> AnyRecord:
+        """Write the record as complete, with its hash: the last act of a step."""
+        data = record.model_dump() | fields | {"status": "complete", "finished_at": now()}
+        done = type(record).model_validate(data).with_hash()
+        self.write(done)
+        return done
+
+    def fail(self, record: Record, error: str) -> None:
+        """Write the record as failed, with the reason."""
+        self.write(
+            record.model_copy(update={"status": "failed", "error": error, "finished_at": now()})
+        )
+
+    def write(self, record: Record) -> None:
+        """Write a record's file."""
+        write_text(self.path(record, "record.json"), record.model_dump_json(indent=2) + "\n")
+
+    def discard(self, record: Record) -> None:
+        """Remove the folder of a step that found a mistake before it made anything."""
+        shutil.rmtree(self.path(record), ignore_errors=True)
+
+    def _free_id(self, kind: type[Record], inputs_hash: str) -> str:
+        """The first ten digits of the hash; a repeated step (--force) gets -2, -3 and so on."""
+        base, number = inputs_hash[:10], 1
+        while True:
+            candidate = base if number == 1 else f"{base}-{number}"
+            if not (self.folder / _FOLDERS[kind] / candidate / "record.json").exists():
+                return candidate
+            number += 1
+
+
+def now() -> str:
+    """The time in UTC, to the second, in ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _packages() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "platform": sys.platform}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git() -> Git | None:
+    """The commit of the folder the command runs in, or None outside a repository."""
+    try:
+        commit = _run_git("rev-parse", "HEAD")
+        return Git(commit=commit, dirty=bool(_run_git("status", "--porcelain")))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _run_git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
