@@ -1,1 +1,53 @@
-"""Burnish."""
+"""Burnish turns a general language model into a specialist for one task, and proves it.
+
+The steps of the command line as functions, each from a workspace to a record:
+
+    import burnish
+
+    workspace = burnish.Workspace("my-task")
+    proposal = burnish.init({"source": "notes.csv"}, workspace, {})
+    burnish.write_proposal(workspace, proposal)
+    report = burnish.run(workspace)
+    print(report.verdict.decision, report.verdict.reason)
+
+`run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from burnish.errors import BurnishError
+    from burnish.pipeline import (
+        demo,
+        init,
+        run,
+        run_base,
+        run_data,
+        run_evaluate,
+        run_train,
+        write_proposal,
+    )
+    from burnish.store import Workspace
+
+_HOME = {"BurnishError": "burnish.errors", "Workspace": "burnish.store"}
+
+__all__ = [
+    "BurnishError",
+    "Workspace",
+    "demo",
+    "init",
+    "run",
+    "run_base",
+    "run_data",
+    "run_evaluate",
+    "run_train",
+    "write_proposal",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that the command line starts at once."""
+    if name not in __all__:
+        raise AttributeError(f"module 'burnish' has no attribute {name!r}")
+    return getattr(import_module(_HOME.get(name, "burnish.pipeline")), name)

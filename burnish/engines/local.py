@@ -1,8 +1,10 @@
 """The local engine: a transformers model, with or without an adapter, answering in rows."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
+from peft import PeftModel
 from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
@@ -31,17 +33,15 @@ class LocalEngine:
         end: token ids that end an answer.
     """
 
-    def __init__(self, model: torch.nn.Module, end: Sequence[int]) -> None:
+    def __init__(self, model: PreTrainedModel | PeftModel, end: Sequence[int]) -> None:
         self.model = model.eval()
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        if not isinstance(inner, PreTrainedModel):
-            raise TypeError("a transformers model is needed")
-        self._inner = inner
-        self._in_rows = use_rows(inner)
+        inner = model.get_base_model() if isinstance(model, PeftModel) else model
+        self._inner = cast(PreTrainedModel, inner)
+        self._in_rows = use_rows(self._inner)
         self._end = frozenset(end)
-        self._device = inner.device
+        self._device = torch.device(self._inner.device)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def write(
         self,
         prompts: Sequence[list[int]],
@@ -75,7 +75,7 @@ class LocalEngine:
             logits = self._step(tokens, store)
         return [Written(ids, end) for ids, end in zip(answers, stopped, strict=True)]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def choose(
         self, prompts: Sequence[list[int]], endings: Sequence[list[int]]
     ) -> list[list[float]]:
@@ -96,7 +96,7 @@ class LocalEngine:
             batch.append(prompt)
         return table + self._choose_in_row(batch, endings)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
         """Negative log-likelihood of each prompt's reference, nats, summed over its tokens."""
         examples = [
@@ -153,7 +153,7 @@ class LocalEngine:
             use_cache=False,
         ).logits[0]
         store.lengths += 1
-        return logits  # type: ignore[no-any-return]
+        return cast(torch.Tensor, logits)
 
     def _write_stock(
         self, prompt: list[int], max_new_tokens: int, constraint: Constraint | None
@@ -162,7 +162,8 @@ class LocalEngine:
         allowed = None
         if constraint is not None:
             allowed = lambda _, ids: constraint(ids.tolist()[len(prompt) :])  # noqa: E731
-        ids = self.model.generate(  # type: ignore[operator]
+        model: Any = self.model
+        ids = model.generate(
             input_ids=torch.tensor([prompt], device=self._device),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long, device=self._device),
             max_new_tokens=max_new_tokens,

@@ -8,6 +8,7 @@ rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -169,7 +170,7 @@ def branch_row(prompts: Sequence[list[int]], endings: Sequence[list[int]]) -> Ro
 
 def row_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.Tensor:
     """Negative log-likelihood of every target, nats, float32 [losses]."""
-    places, at = row.places.unique(return_inverse=True)
+    places, at = torch.unique(row.places, return_inverse=True)
     logits = model(
         input_ids=row.input_ids.to(device),
         position_ids=row.position_ids.to(device),
@@ -179,7 +180,7 @@ def row_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.
     ).logits[0]
     if len(places) == len(row.places):
         return functional.cross_entropy(logits.float(), row.targets.to(device), reduction="none")
-    log_likelihood = logits.float().log_softmax(-1)
+    log_likelihood: torch.Tensor = logits.float().log_softmax(-1)
     return -log_likelihood[at.to(device), row.targets.to(device)]
 
 
@@ -219,25 +220,29 @@ def row_attention(
         [1, tokens, heads, head size], and no weights.
     """
     if layout is None:
-        return sdpa_attention_forward(  # type: ignore[no-any-return]
+        out, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **options
         )
+        return out, None
     if layout.writing:
         return _write_one(module, query, key, value, layout, scaling, sliding_window), None
-    head = layout.prefix
     if layout.store is not None:
-        for index, span in enumerate(layout.spans):
-            keys, values = _seen(key, head, span), _seen(value, head, span)
+        seen = zip(_seen(key, layout), _seen(value, layout), strict=True)
+        for index, (keys, values) in enumerate(seen):
             layout.store.fill(_layer(module), index, keys[0], values[0])
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    head = layout.prefix
+    prefix, *own = query.split([head, *(span.stop - span.start for span in layout.spans)], dim=2)
     outputs = []
     if head:
-        alone = Span(0, head)
-        outputs.append(_attend(query, key, value, 0, alone, scaling, dropout, sliding_window))
+        first = (prefix, key[:, :, :head], value[:, :, :head])
+        outputs.append(_attend(*first, 0, Span(0, head), scaling, dropout, sliding_window))
     outputs += [
-        _attend(query, key, value, head, span, scaling, dropout, sliding_window)
-        for span in layout.spans
+        _attend(new, keys, values, head, span, scaling, dropout, sliding_window)
+        for span, new, keys, values in zip(
+            layout.spans, own, _seen(key, layout), _seen(value, layout), strict=True
+        )
     ]
     return torch.cat(outputs, dim=2).transpose(1, 2), None
 
@@ -253,22 +258,26 @@ def _attend(
     window: int | None,
 ) -> torch.Tensor:
     """Attention of one example's own tokens over the first `head` tokens and themselves."""
-    own = query[:, :, span.start : span.stop]
-    keys, values = _seen(key, head, span), _seen(value, head, span)
     mask = None
-    if head or span.branches or (window is not None and window < keys.shape[2]):
+    if head or span.branches or (window is not None and window < key.shape[2]):
         mask = _mask(head, span, window, query.device)
     return functional.scaled_dot_product_attention(
-        own, keys, values, mask, dropout, is_causal=mask is None, scale=scaling
+        query, key, value, mask, dropout, is_causal=mask is None, scale=scaling
     )
 
 
-def _seen(tensor: torch.Tensor, head: int, span: Span) -> torch.Tensor:
-    """Keys or values of the prefix and of an example's own tokens."""
-    own = tensor[:, :, span.start : span.stop]
-    return torch.cat([tensor[:, :, :head], own], dim=2) if head else own
+def _seen(tensor: torch.Tensor, layout: Layout) -> list[torch.Tensor]:
+    """Keys or values of the prefix and of an example's own tokens, for each example.
+
+    One split for all examples: its gradient is one concatenation, where slices would each fill a
+    tensor of the whole row with zeros.
+    """
+    sizes = [layout.prefix, *(span.stop - span.start for span in layout.spans)]
+    prefix, *own = tensor.split(sizes, dim=2)
+    return [torch.cat([prefix, part], dim=2) for part in own] if layout.prefix else own
 
 
+@lru_cache(maxsize=64)  # every layer asks for the same masks
 def _mask(head: int, span: Span, window: int | None, device: torch.device) -> torch.Tensor:
     """True where a token may look, [own, head + own]."""
     own = span.stop - span.start

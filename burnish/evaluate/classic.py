@@ -124,7 +124,7 @@ def _fit(known: Any, targets: Any, seed: int) -> Any:
     On one thread: on two busy cores, two threads took fifty times as long for these small products.
     """
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
         return LogisticRegression(C=10, max_iter=1000, random_state=seed).fit(known, targets)

@@ -1,6 +1,7 @@
 """The nouns: frozen pydantic records that the steps read and write."""
 
 from burnish.records.answers import Answer, AnsweredExample
+from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.steps import (
@@ -43,6 +44,7 @@ __all__ = [
     "Difference",
     "Dropped",
     "EvaluateSettings",
+    "Event",
     "Example",
     "Git",
     "LabelScore",
@@ -50,6 +52,7 @@ __all__ = [
     "MetricName",
     "Opening",
     "PassMark",
+    "Progress",
     "PromptSettings",
     "Record",
     "Report",
@@ -66,4 +69,5 @@ __all__ = [
     "TrainSettings",
     "Verdict",
     "canonical_hash",
+    "silent",
 ]

@@ -1,6 +1,6 @@
 """The records that the steps make: Dataset, BaseChoice, Run and Report."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,12 +31,14 @@ class Dataset(Record):
         dropped: reason → number of rows; each row stands in dropped.jsonl.
         advice: sentences about size and balance, worst first.
         labels: the label set (classify), in sorted order.
+        json_schema: of the answers (extract), as given or inferred from the training split.
     """
 
     splits: dict[SplitName, Split]
     rows_read: int
     dropped: dict[str, int]
     labels: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
     advice: tuple[str, ...] = ()
 
 
@@ -73,7 +75,8 @@ class Run(Record):
         untrained: ids of examples left out because no answer token fits.
         trained_tokens: answer tokens with a loss, per epoch.
         validation_loss: per finished epoch, mean negative log-likelihood per answer token, nats.
-        seconds, tokens_per_second, peak_memory_gib, resumed: of this machine; not hashed.
+        device, dtype, seconds, tokens_per_second, peak_memory_gib, resumed: of this machine; the
+            last four and the device are not hashed.
     """
 
     volatile: ClassVar[frozenset[str]] = Record.volatile | {
@@ -99,6 +102,7 @@ class Run(Record):
     peak_memory_gib: float = 0.0
     resumed: int = 0
     device: str = ""
+    dtype: str = ""
 
 
 class Score(_Part):

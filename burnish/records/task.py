@@ -103,6 +103,9 @@ class TrainSettings(_Settings):
         1, ge=0, description="Epochs without a better validation loss before stopping; 0 is never."
     )
     save_steps: int = Field(25, ge=1, description="Optimiser steps between checkpoints.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Precision of the base; auto is what this machine multiplies fastest."
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to compute.")
     report_to: tuple[Literal["wandb", "mlflow", "tensorboard", "trackio"], ...] = Field(
         (), description="Trackers; their keys come from the environment only."

@@ -1,0 +1,179 @@
+"""Load a base: GGUF converted once to safetensors, a model in the precision this machine likes.
+
+With `resolve`, the only module that touches a base's files; `trust_remote_code` is never set.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    GgufConfig,
+    PreTrainedModel,
+)
+
+from burnish.base.resolve import Found, cache_folder, count_parameters, resolve
+from burnish.errors import BaseModelError
+from burnish.records import BaseChoice, TrainSettings
+from burnish.store import Workspace
+from burnish.store.files import disk_errors
+
+
+def choose(workspace: Workspace, record: BaseChoice) -> BaseChoice:
+    """Find the base of a started record and complete it.
+
+    Raises:
+        BaseModelError: it cannot be had, trusted or used.
+    """
+    found = resolve(record.name)
+    folder = found.path if found.path.is_dir() else _converted(found)
+    config = _config(folder)
+    tokenizer = load_tokenizer(folder)
+    template = tokenizer.chat_template or ""
+    return workspace.complete(
+        record,
+        {
+            "source": found.source,
+            "path": str(folder),
+            "revision": found.revision,
+            "weights_sha256": found.weights_sha256,
+            "template_sha256": hashlib.sha256(template.encode()).hexdigest(),
+            "architecture": (config.architectures or [config.model_type])[0],
+            "parameters": count_parameters(folder),
+            "context_length": int(getattr(config, "max_position_embeddings", 0)),
+            "vocabulary": int(config.vocab_size),
+            "licence": found.licence,
+        },
+    )
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder, with its chat template."""
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise BaseModelError(f"The tokenizer in {folder} cannot be loaded: {error}") from error
+
+
+def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
+    """The model, in evaluation mode, on the device and in the precision the settings ask for.
+
+    Raises:
+        BaseModelError: the weights are not those on record, or the device is absent.
+    """
+    device = choose_device(settings.device)
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            base.path,
+            dtype=_dtype(settings, device),
+            use_safetensors=True,
+            local_files_only=True,
+            attn_implementation="sdpa",
+        )
+    except (OSError, ValueError) as error:
+        raise BaseModelError(
+            f"{base.name} cannot be loaded from {base.path}: {error}",
+            hint="burnish base --force looks for it again",
+        ) from error
+    model.to(device)  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def load_tuned(base: BaseChoice, settings: TrainSettings, adapter: Path) -> PeftModel:
+    """The base with a trained adapter over it."""
+    model: PeftModel = PeftModel.from_pretrained(load_model(base, settings), str(adapter))
+    model.eval()
+    return model
+
+
+def end_tokens(folder: Path, tokenizer: Any) -> list[int]:
+    """Token ids that end an answer: the tokenizer's, and those of the generation settings."""
+    more: list[int] = []
+    if (folder / "generation_config.json").exists():
+        configured = GenerationConfig.from_pretrained(str(folder)).eos_token_id
+        more = [configured] if isinstance(configured, int) else list(configured or [])
+    return sorted({int(tokenizer.eos_token_id), *more})
+
+
+def choose_device(asked: str) -> torch.device:
+    """The device asked for, or the best there is.
+
+    Raises:
+        BaseModelError: it was asked for by name and is absent.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if asked != "auto":
+        if not there[asked]:
+            raise BaseModelError(
+                f"train.device is {asked}, but this machine has no such device.",
+                hint="set train.device: auto in burnish.yaml",
+            )
+        return torch.device(asked)
+    return torch.device(next(name for name, present in there.items() if present))
+
+
+def _dtype(settings: TrainSettings, device: torch.device) -> torch.dtype:
+    """bfloat16 on GPUs and on CPUs with matrix units for it; float32 elsewhere, where it is faster.
+
+    Measured on two cores with AVX-512 but no AMX: 300 GFLOP/s in float32, 140 in bfloat16.
+    """
+    if settings.dtype != "auto":
+        return torch.float32 if settings.dtype == "float32" else torch.bfloat16
+    if device.type == "cpu" and not torch.cpu.get_capabilities().get("amx_bf16", False):
+        return torch.float32
+    return torch.bfloat16
+
+
+def _config(folder: Path) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise BaseModelError(f"{folder} holds no model transformers knows: {error}") from error
+    if getattr(config, "is_encoder_decoder", False):
+        raise BaseModelError(
+            f"{folder} is an encoder-decoder ({config.model_type}); a causal language model is "
+            "needed.",
+            hint="choose an instruction-tuned decoder, such as smollm2-135m",
+        )
+    return config
+
+
+def _converted(found: Found) -> Path:
+    """The folder of safetensors made from a GGUF file, made on first use."""
+    folder = cache_folder() / "bases" / found.weights_sha256[:16]
+    if (folder / "config.json").exists():
+        return folder
+    source, name = str(found.path.parent), found.path.name
+    with disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=name)
+            model = AutoModelForCausalLM.from_pretrained(
+                source,
+                gguf_file=name,
+                dtype=torch.float32,
+                quantization_config=GgufConfig(dequantize=True),
+            )
+            model.save_pretrained(str(fresh))
+            tokenizer.save_pretrained(str(fresh))
+            if not folder.exists():
+                fresh.rename(folder)
+        except (ValueError, KeyError, NotImplementedError) as error:
+            raise BaseModelError(f"{found.path} cannot be read as a GGUF model: {error}") from error
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return folder

@@ -1,0 +1,308 @@
+"""The commands: what `burnish` accepts, which step it runs, and the code it exits with.
+
+Reads the command line; writes the record (--json) or its picture to standard output, progress and
+errors to standard error. Nothing heavy is imported before a command runs.
+
+    0    done; for run, evaluate and demo: the verdict is ship
+    1    the verdict is not ship
+    2    the user's mistake, in one clear message
+    3    a bug, with its traceback
+    130  stopped with Ctrl-C
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from burnish.cli.flags import InitCommand, given_files, given_settings
+from burnish.errors import BriefError, BurnishError
+
+if TYPE_CHECKING:
+    from burnish.brief.propose import Proposal
+    from burnish.records import BaseChoice, Dataset, Report, Run
+
+QUIET_LIBRARIES = {
+    "DATASETS_VERBOSITY": "error",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""Set before any library is imported, unless the user has set them or BURNISH_DEBUG."""
+MOST_FAULTS = 50
+
+app = typer.Typer(
+    help="Turn a general language model into a specialist for one task, and prove whether it "
+    "became one.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+WorkspaceFlag = Annotated[
+    Path, typer.Option("--workspace", "-w", metavar="DIR", help="The task's folder.")
+]
+ForceFlag = Annotated[bool, typer.Option("--force", help="Repeat even where nothing changed.")]
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")
+]
+QuietFlag = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print the outcome in one line; no progress.")
+]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit with its code.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+    """
+    with _quietened():
+        try:
+            typer.main.get_command(app).main(args=arguments, prog_name="burnish")
+        except SystemExit as end:
+            if end.code == 130:
+                typer.echo("Stopped. The same command goes on where it stopped.", err=True)
+            raise
+        except BurnishError as error:
+            _say(error)
+            sys.exit(2)
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
+            typer.echo("This is a bug in Burnish. Please report it with the lines above.", err=True)
+            sys.exit(3)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"burnish {version('burnish')}")
+        raise typer.Exit
+
+
+@app.callback()
+def burnish(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceFlag = Path("burnish-demo"), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """The whole way on embedded data and the embedded model."""
+    from burnish import pipeline
+
+    _run_step(pipeline.demo, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+@app.command(cls=InitCommand)
+def init(
+    context: typer.Context,
+    file: Annotated[str | None, typer.Argument(metavar="FILE")] = None,
+    train: Annotated[str | None, typer.Option(metavar="FILE")] = None,
+    validation: Annotated[str | None, typer.Option(metavar="FILE")] = None,
+    test: Annotated[str | None, typer.Option(metavar="FILE")] = None,
+    kind: Annotated[str | None, typer.Option(metavar="KIND")] = None,
+    inputs: Annotated[list[str] | None, typer.Option(metavar="COLUMN[,COLUMN]")] = None,
+    output: Annotated[list[str] | None, typer.Option(metavar="COLUMN[,COLUMN]")] = None,
+    messages: Annotated[str | None, typer.Option(metavar="COLUMN")] = None,
+    group: Annotated[str | None, typer.Option(metavar="COLUMN|none")] = None,
+    id: Annotated[str | None, typer.Option(metavar="COLUMN|none")] = None,
+    labels: Annotated[list[str] | None, typer.Option(metavar="LABEL[,LABEL]")] = None,
+    max_rows: Annotated[int | None, typer.Option(metavar="N")] = None,
+    allow_small: Annotated[bool | None, typer.Option("--allow-small")] = None,
+    multi_label: Annotated[bool | None, typer.Option("--multi-label/--no-multi-label")] = None,
+    metric: Annotated[str | None, typer.Option(metavar="METRIC")] = None,
+    at_least: Annotated[float | None, typer.Option(metavar="SCORE|SHARE")] = None,
+    over: Annotated[str | None, typer.Option(metavar="SYSTEM|none")] = None,
+    base: Annotated[str | None, typer.Option(metavar="MODEL")] = None,
+    epochs: Annotated[int | None, typer.Option(metavar="N")] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="RATE")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    goal: Annotated[str | None, typer.Option(metavar="SENTENCE")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other key of the brief, as in YAML."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take what fits.")] = False,
+    workspace: WorkspaceFlag = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace a brief that stands.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the task as JSON, and nothing else.")
+    ] = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Propose a brief from a file of examples.
+
+    Name one FILE for Burnish to split, or your own split files with --train, --validation, --test.
+    """
+    files = given_files(context.params)
+    overrides = given_settings(context.params)
+    from burnish import pipeline
+    from burnish.brief.file import read_brief
+    from burnish.cli import ask, show
+    from burnish.store import Workspace
+
+    place = Workspace(workspace)
+    if place.brief.exists() and not force:
+        raise BriefError(
+            f"{place.brief} stands already.",
+            hint="edit it and type burnish run, or repeat the command with --force to replace it",
+        )
+
+    def propose(answers: dict[str, str]) -> "Proposal":
+        with redirect_stdout(sys.stderr):
+            return pipeline.init(files, place, overrides | answers)
+
+    proposal = propose({})
+    asks = ask.at_terminal() and not (yes or as_json)
+    if asks:
+        proposal = ask.settle(proposal, propose)
+    path = pipeline.write_proposal(place, proposal, force=force)
+    if as_json:
+        show.as_json(read_brief(path))
+    elif quiet:
+        typer.echo(path)
+    else:
+        show.proposal(proposal, path, questions=() if asks else tuple(proposal.questions))
+
+
+@app.command()
+def run(
+    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """From the brief to the verdict.
+
+    Data, base, training and evaluation; steps whose inputs have not changed are skipped.
+    """
+    from burnish import pipeline
+
+    _run_step(pipeline.run, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def data(
+    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """Read, clean and split the examples; seal the test split."""
+    from burnish import pipeline
+
+    _run_step(pipeline.run_data, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def base(
+    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """Find the base model and check it."""
+    from burnish import pipeline
+
+    _run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def train(
+    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """Tune the base model on the training split."""
+    from burnish import pipeline
+
+    _run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def evaluate(
+    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_json: JsonFlag = False, quiet: QuietFlag = False,
+) -> None:  # fmt: skip
+    """Compare all systems on the sealed test split."""
+    from burnish import pipeline
+
+    _run_step(pipeline.run_evaluate, workspace, force=force, as_json=as_json, quiet=quiet)
+
+
+def _run_step(
+    step: "Callable[..., Dataset | BaseChoice | Run | Report]",
+    folder: Path, *, force: bool, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Do a step under progress, print its record, and exit with the code of its verdict."""
+    from burnish.cli import show
+    from burnish.cli.progress import shown
+    from burnish.records import Report
+    from burnish.store import Workspace
+
+    workspace = Workspace(folder)
+    # Whatever a library prints goes to standard error: standard output holds the record alone.
+    with redirect_stdout(sys.stderr), shown(quiet=quiet) as progress:
+        record = step(workspace, force=force, progress=progress)
+    if as_json:
+        show.as_json(record)
+    elif quiet:
+        show.outcome(workspace, record)
+    else:
+        show.record(workspace, record)
+    if isinstance(record, Report) and (record.verdict is None or record.verdict.decision != "ship"):
+        raise typer.Exit(1)
+
+
+def _say(error: BurnishError) -> None:
+    from burnish.cli.show import clean
+
+    if os.environ.get("BURNISH_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    typer.secho("Error: ", fg="red", bold=True, err=True, nl=False)
+    typer.echo(clean(error.message), err=True)
+    for fault in error.faults[:MOST_FAULTS]:
+        typer.echo(f"  - {clean(fault)}", err=True)
+    if len(error.faults) > MOST_FAULTS:
+        typer.echo(f"  … and {len(error.faults) - MOST_FAULTS:,} more", err=True)
+    if error.hint:
+        typer.echo(f"Next: {clean(error.hint)}", err=True)
+
+
+@contextmanager
+def _quietened() -> Iterator[None]:
+    """Keep the libraries' bars, advice and warnings off the screen, unless BURNISH_DEBUG is set."""
+    import logging
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ shows ?
+    if os.environ.get("BURNISH_DEBUG"):
+        logging.basicConfig(level=logging.INFO)
+        yield
+        return
+    for key, value in QUIET_LIBRARIES.items():
+        os.environ.setdefault(key, value)
+    logging.basicConfig(level=logging.ERROR)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)

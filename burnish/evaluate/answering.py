@@ -1,0 +1,214 @@
+"""Have one system answer every test example, in batches that a killed run need not repeat.
+
+Reads examples and an engine; appends each finished batch to a part file. Batches are cut by
+content alone, so a run taken up again makes the same batches.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from burnish.chat.answers import NO_LABELS, parse
+from burnish.chat.render import Renderer
+from burnish.engines.engine import Constraint, Engine
+from burnish.records import Answer, Example, Task
+from burnish.store.files import append_lines, read_finished_lines, write_lines
+
+_TOKENS_HELD = 24_000
+"""Most tokens of prompts and answers in memory at once; bounds memory."""
+
+
+class Part(BaseModel):
+    """One line of a part file: the answer to the example at `index`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: int
+    answer: Answer
+
+
+def answer_examples(
+    task: Task,
+    labels: tuple[str, ...],
+    examples: Sequence[Example],
+    *,
+    engine: Engine,
+    renderer: Renderer,
+    shots: Sequence[Example],
+    parts: Path,
+    tell: Callable[[int], None],
+) -> list[Answer]:
+    """Answers to all examples, in their order.
+
+    Args:
+        labels: the label set (classify).
+        shots: worked examples put before each prompt.
+        parts: JSONL file of finished batches; what it holds is not asked again.
+        tell: called with the number of examples answered so far.
+    """
+    prompts = [renderer.prompt(example, shots, answer_tokens=0).ids for example in examples]
+    done = {part.index: part.answer for part in read_finished_lines(parts, Part)}
+    write_lines(parts, [Part(index=index, answer=answer) for index, answer in done.items()])
+    tell(len(done))
+    for batch in _batches(task, prompts):
+        if all(index in done for index in batch):
+            continue
+        answers = _answer_batch(
+            task,
+            labels,
+            [examples[index] for index in batch],
+            [prompts[index] for index in batch],
+            engine,
+            renderer,
+        )
+        done |= dict(zip(batch, answers, strict=True))
+        append_lines(parts, [Part(index=index, answer=done[index]) for index in batch])
+        tell(len(done))
+    return [done[index] for index in range(len(examples))]
+
+
+def choose_shots(task: Task, train: Sequence[Example]) -> list[Example]:
+    """Worked examples for the few-shot prompt: seeded, from train alone, none of the longest half.
+
+    For classify they carry different labels as far as there are enough.
+    """
+    by_length = sorted(train, key=lambda example: (_length(example), example.id))
+    pool = by_length[: max(len(by_length) // 2, task.prompt.shots)]
+    random.Random(task.seed).shuffle(pool)
+    if task.kind == "classify":
+        seen: dict[tuple[str, ...], int] = {}
+        order = []
+        for example in pool:
+            seen[example.labels] = seen.get(example.labels, 0) + 1
+            order.append(seen[example.labels])
+        pool = [example for _, example in sorted(zip(order, pool, strict=True), key=_first)]
+    return pool[: task.prompt.shots]
+
+
+def _first(pair: tuple[int, Example]) -> int:
+    return pair[0]
+
+
+def _length(example: Example) -> int:
+    turns = sum(len(turn.content) for turn in example.history)
+    return turns + sum(map(len, example.inputs.values())) + len(example.answer)
+
+
+def _batches(task: Task, prompts: Sequence[list[int]]) -> Iterator[list[int]]:
+    """Indices of examples answered together: the longest prompts first, alike in length."""
+    order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
+    batch: list[int] = []
+    for index in order:
+        longest = len(prompts[batch[0] if batch else index]) + task.evaluate.max_new_tokens
+        full = len(batch) == task.evaluate.batch_size
+        if batch and (full or (len(batch) + 1) * longest > _TOKENS_HELD):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _answer_batch(
+    task: Task,
+    labels: tuple[str, ...],
+    examples: Sequence[Example],
+    prompts: Sequence[list[int]],
+    engine: Engine,
+    renderer: Renderer,
+) -> list[Answer]:
+    if task.kind == "classify" and not task.multi_label:
+        return _choose_labels(labels, examples, prompts, engine, renderer)
+    references = [renderer.answer_ids(example.answer) for example in examples]
+    losses = engine.losses(prompts, references)
+    constraint = label_lines(labels, renderer) if task.kind == "classify" else None
+    written = engine.write(
+        prompts, max_new_tokens=task.evaluate.max_new_tokens, constraint=constraint
+    )
+    answers = []
+    for one, loss, reference in zip(written, losses, references, strict=True):
+        text = renderer.text(one.ids)
+        answers.append(
+            Answer(
+                text=text,
+                value=parse(task, text),
+                nll=loss,
+                tokens=len(reference),
+                stopped=one.stopped,
+            )
+        )
+    return answers
+
+
+def _choose_labels(
+    labels: tuple[str, ...],
+    examples: Sequence[Example],
+    prompts: Sequence[list[int]],
+    engine: Engine,
+    renderer: Renderer,
+) -> list[Answer]:
+    """The likeliest label of each example; always one of the set.
+
+    Every label with its end token is scored after the prompt, so the choice is that of an exact
+    search through all labels, and the probability is the label's share of the whole set.
+    """
+    import numpy as np
+
+    endings = [renderer.answer_ids(label) for label in labels]
+    answers = []
+    for example, scores in zip(examples, engine.choose(prompts, endings), strict=True):
+        logs = np.array(scores)
+        shares = np.exp(logs - logs.max())
+        best = int(logs.argmax())
+        known = example.answer in labels
+        reference = labels.index(example.answer) if known else best
+        answers.append(
+            Answer(
+                text=labels[best],
+                value=labels[best],
+                probability=float(shares[best] / shares.sum()),
+                nll=float(-logs[reference]) if known else None,
+                tokens=len(endings[reference]) if known else None,
+            )
+        )
+    return answers
+
+
+def label_lines(labels: tuple[str, ...], renderer: Renderer) -> Constraint:
+    """Lets a model write only labels of the set, one a line, each once, in sorted order.
+
+    An empty set is written as `NO_LABELS`.
+    """
+    end = renderer.answer_ids("")[-1]
+    newline = renderer.answer_ids("\n")[:-1]
+    spelled = [renderer.answer_ids(label)[:-1] for label in sorted(labels)]
+    nothing = renderer.answer_ids(NO_LABELS)[:-1]
+
+    def allowed(written: list[int]) -> list[int]:
+        next_ids: set[int] = set()
+        # Every way to read what is written: (tokens read, next label that may still come).
+        states = [(0, 0)]
+        while states:
+            at, first = states.pop()
+            rest = written[at:]
+            for number in range(first, len(spelled)):
+                ids = spelled[number]
+                if rest[: len(ids)] == ids:
+                    after = rest[len(ids) :]
+                    if not after:
+                        next_ids |= {end, *newline[:1]} if number + 1 < len(spelled) else {end}
+                    elif after[: len(newline)] == newline:
+                        states.append((at + len(ids) + len(newline), number + 1))
+                    elif newline[: len(after)] == after:
+                        next_ids.add(newline[len(after)])
+                elif ids[: len(rest)] == rest:
+                    next_ids.add(ids[len(rest)])
+            if at == 0 and rest == nothing:
+                next_ids.add(end)
+            elif at == 0 and nothing[: len(rest)] == rest:
+                next_ids.add(nothing[len(rest)])
+        return sorted(next_ids)
+
+    return allowed

@@ -1,0 +1,174 @@
+"""Evaluate a tuned model: opens the sealed test split, writes reports/<id>/.
+
+parts/<system>.jsonl   finished batches, while the evaluation is unfinished
+answers.jsonl          every example with every system's answer
+report.html            the whole story on one page
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from burnish.chat.render import Renderer
+from burnish.engines.engine import Engine
+from burnish.errors import EvaluationError
+from burnish.evaluate.answering import answer_examples, choose_shots
+from burnish.evaluate.classic import answer_classic
+from burnish.evaluate.compare import assemble
+from burnish.evaluate.report import render_report
+from burnish.records import (
+    Answer,
+    AnsweredExample,
+    BaseChoice,
+    Dataset,
+    Event,
+    Example,
+    Progress,
+    Report,
+    Run,
+    SystemName,
+    Task,
+)
+from burnish.store import Workspace, open_test, read_split
+from burnish.store.files import sha256_file, write_lines, write_text
+
+MakeEngine = Callable[[SystemName], AbstractContextManager[Engine]]
+"""Gives the engine of a system; leaving the context frees the model."""
+
+
+def evaluate(
+    workspace: Workspace,
+    task: Task,
+    *,
+    dataset: Dataset,
+    base: BaseChoice,
+    run: Run,
+    report: Report,
+    engine_of: MakeEngine,
+    renderer: Renderer,
+    progress: Progress,
+) -> Report:
+    """Answer the test split with every system, compare, and complete a started report.
+
+    Raises:
+        EvaluationError: prompts render otherwise than in training.
+    """
+    task = task.model_copy(update={"json_schema": dataset.json_schema})
+    _refuse_other_prompts(workspace, dataset, run, renderer)
+    examples, openings = open_test(workspace, dataset, reason=f"report {report.id} of run {run.id}")
+    train = read_split(workspace, dataset, "train")
+    folder = workspace.path(report)
+    answers: dict[str, list[Answer]] = {}
+    descriptions: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for system in task.evaluate.systems:
+        began = time.monotonic()
+        answered = _answer(
+            task, dataset, system, train, examples, engine_of, renderer,
+            lambda done, name=system: progress(  # type: ignore[misc]
+                Event("evaluate", f"{name} answers", done, len(examples))
+            ),
+            folder / "parts" / f"{system}.jsonl",
+        )  # fmt: skip
+        if answered is None:
+            continue
+        answers[system], descriptions[system] = answered
+        seconds[system] = round(time.monotonic() - began, 1)
+    progress(Event("evaluate", "comparing"))
+    compared = assemble(task, dataset.labels, answers, examples, descriptions)
+    lines = _lines(examples, answers, compared.per_example)
+    write_lines(folder / "answers.jsonl", lines)
+    fields = {
+        "prompt_hash": run.prompt_hash,
+        "n": len(examples),
+        "systems": compared.systems,
+        "differences": compared.differences,
+        "verdict": compared.verdict,
+        "openings": openings,
+        "seconds": seconds,
+        "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
+    }
+    loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")
+    page = render_report(
+        task=task,
+        report=report.model_copy(update=fields).with_hash(),
+        dataset=dataset,
+        run=run,
+        base=base,
+        answers=lines,
+        loss_svg=loss_svg,
+    )
+    write_text(folder / "report.html", page)
+    done = workspace.complete(report, fields)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+    return done
+
+
+def _refuse_other_prompts(
+    workspace: Workspace, dataset: Dataset, run: Run, renderer: Renderer
+) -> None:
+    rendered = renderer.prompt_hash(read_split(workspace, dataset, "validation"))
+    if rendered != run.prompt_hash:
+        raise EvaluationError(
+            f"Prompts now render otherwise than when run {run.id} was trained "
+            f"(hash {rendered[:12]}, then {run.prompt_hash[:12]}).",
+            hint="burnish train --force trains with the prompts of today",
+        )
+
+
+def _answer(
+    task: Task,
+    dataset: Dataset,
+    system: SystemName,
+    train: list[Example],
+    examples: list[Example],
+    engine_of: MakeEngine,
+    renderer: Renderer,
+    tell: Callable[[int], None],
+    parts: Path,
+) -> tuple[list[Answer], str] | None:
+    """One system's answers and what it is; None where a kind has no such system."""
+    if system == "classic":
+        return answer_classic(task, dataset.labels, train, examples, task.seed)
+    shots = choose_shots(task, train) if system == "few-shot" else []
+    with engine_of(system) as engine:
+        answers = answer_examples(
+            task,
+            dataset.labels,
+            examples,
+            engine=engine,
+            renderer=renderer,
+            shots=shots,
+            parts=parts,
+            tell=tell,
+        )
+    descriptions = {
+        "zero-shot": "the base model with the instruction alone",
+        "few-shot": f"the base model with the instruction and {len(shots)} worked examples",
+        "tuned": "the base model with the trained adapter",
+    }
+    return answers, descriptions[system]
+
+
+def _lines(
+    examples: list[Example], answers: dict[str, list[Answer]], scores: dict[str, list[float]]
+) -> list[AnsweredExample]:
+    return [
+        AnsweredExample(
+            id=example.id,
+            row=example.row,
+            inputs=example.inputs or {"chat": _chat_text(example)},
+            references=example.references,
+            answers={
+                name: given[index].model_copy(update={"score": scores[name][index]})
+                for name, given in answers.items()
+            },
+        )
+        for index, example in enumerate(examples)
+    ]
+
+
+def _chat_text(example: Example) -> str:
+    return "\n".join(f"{turn.role}: {turn.content}" for turn in example.history)

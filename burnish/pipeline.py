@@ -1,0 +1,398 @@
+"""Chains the rooms: brief → data → base → train → evaluate → verdict.
+
+Each step reads the records before it from the workspace, is skipped when nothing it depends on
+has changed, and goes on where a killed one stopped. Rooms are imported when they are needed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from burnish.errors import BriefError, BurnishError
+from burnish.records import (
+    BaseChoice,
+    Dataset,
+    Event,
+    Progress,
+    Record,
+    Report,
+    Run,
+    Split,
+    SplitName,
+    SystemName,
+    Table,
+    Task,
+    canonical_hash,
+    silent,
+)
+from burnish.store import Workspace
+from burnish.store.files import sha256_file, sha256_tree, write_lines
+
+if TYPE_CHECKING:
+    from burnish.brief.propose import Proposal
+    from burnish.engines.engine import Engine
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def init(files: dict[str, str], workspace: Workspace, overrides: dict[str, Any]) -> "Proposal":
+    """Propose a brief from files of examples; nothing is written.
+
+    Args:
+        files: {"source": path}, or any of "train", "validation" and "test".
+        overrides: brief keys that the user has set (see `burnish.brief.propose.propose`).
+
+    Raises:
+        DataError: a file cannot be read, or no input or output can be told.
+    """
+    from burnish.brief.propose import propose
+    from burnish.data.readers import read
+
+    return propose({role: read(path) for role, path in files.items()}, overrides=overrides)
+
+
+def write_proposal(workspace: Workspace, proposal: "Proposal", *, force: bool = False) -> Path:
+    """Write a proposed brief to burnish.yaml, its paths relative to the workspace.
+
+    Raises:
+        BriefError: there is one already and `force` is not set.
+    """
+    from burnish.brief.file import write_brief
+
+    if workspace.brief.exists() and not force:
+        raise BriefError(
+            f"{workspace.brief} exists already.", hint="edit it, or replace it with --force"
+        )
+    task = proposal.task
+    paths = {role: _relative(path, workspace.folder) for role, path in _files(task).items() if path}
+    data = task.data.model_copy(update=paths)
+    reasons = {key: why for key, _, why in proposal.reasons}
+    write_brief(workspace.brief, task.model_copy(update={"data": data}), comments=reasons)
+    return workspace.brief
+
+
+def run_data(
+    workspace: Workspace, *, force: bool = False, progress: Progress | None = None
+) -> Dataset:
+    """Read, check, de-duplicate and split the examples; seal the test split.
+
+    Raises:
+        BriefError, DataError: with every fault of the brief or of the files.
+    """
+    with workspace.locked():
+        return _data(workspace, _task(workspace), force, progress or silent)
+
+
+def run_base(
+    workspace: Workspace, *, force: bool = False, progress: Progress | None = None
+) -> BaseChoice:
+    """Find the base model and put on record exactly which weights it is.
+
+    Raises:
+        BaseModelError: it cannot be had, trusted or used.
+    """
+    with workspace.locked():
+        return _base(workspace, _task(workspace), force, progress or silent)
+
+
+def run_train(
+    workspace: Workspace, *, force: bool = False, progress: Progress | None = None
+) -> Run:
+    """Tune the base on the training split; data and base are made first where they are missing.
+
+    Raises:
+        TrainingError: nothing can be learned, or the loss stopped being a number.
+    """
+    with workspace.locked():
+        task, tell = _task(workspace), progress or silent
+        dataset = _data(workspace, task, False, tell)
+        return _train(workspace, task, dataset, _base(workspace, task, False, tell), force, tell)
+
+
+def run_evaluate(
+    workspace: Workspace, *, force: bool = False, progress: Progress | None = None
+) -> Report:
+    """Open the test split, compare every system on it and give the verdict.
+
+    Raises:
+        EvaluationError: the comparison would not be fair.
+    """
+    with workspace.locked():
+        task, tell = _task(workspace), progress or silent
+        dataset = _data(workspace, task, False, tell)
+        chosen = _base(workspace, task, False, tell)
+        tuned = _train(workspace, task, dataset, chosen, False, tell)
+        return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
+
+
+def run(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
+    """The whole way from the brief to the verdict; `force` repeats every step."""
+    with workspace.locked():
+        task, tell = _task(workspace), progress or silent
+        dataset = _data(workspace, task, force, tell)
+        chosen = _base(workspace, task, force, tell)
+        tuned = _train(workspace, task, dataset, chosen, force, tell)
+        return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
+
+
+def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
+    """The whole way on embedded visit notes and the embedded model."""
+    from burnish.data.clinic import write_clinic
+
+    if not workspace.brief.exists():
+        notes, _ = write_clinic(workspace.folder)
+        overrides = {"name": "visit-notes", "goal": "Condense a visit note to the house format."}
+        write_proposal(workspace, init({"source": str(notes)}, workspace, overrides | _DEMO))
+    return run(workspace, force=force, progress=progress)
+
+
+_DEMO = {"epochs": 2, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
+"""What makes the demo fit into minutes on two cores."""
+
+
+def _data(workspace: Workspace, task: Task, force: bool, progress: Progress) -> Dataset:
+    from burnish.data.build import build
+    from burnish.data.readers import read
+
+    paths = {role: _locate(path, workspace) for role, path in _files(task).items() if path}
+    depends = {
+        "task": task.model_dump(
+            mode="json", include={"kind", "multi_label", "json_schema", "data", "seed"}
+        ),
+        "files": {role: _file_hash(path) for role, path in paths.items()},
+    }
+    inputs_hash = canonical_hash(depends)
+    if not force and (found := workspace.find_complete(Dataset, inputs_hash)):
+        return _skip(found, "data", _sizes(found), progress)
+    tables: dict[str, Table] = {}
+    for role, path in paths.items():
+        progress(Event("data", f"reading {path}"))
+        tables[role] = read(path)
+    progress(Event("data", "checking and splitting"))
+    built = build(task, tables)
+    fields = {"splits": {}, "rows_read": built.rows_read, "dropped": {}}
+    with _step(workspace, Dataset, inputs_hash, {}, task.seed, fields) as record:
+        splits: dict[SplitName, Split] = {}
+        for name, examples in built.splits.items():
+            file = workspace.path(record, f"{name}.jsonl")
+            write_lines(file, examples)
+            labels: dict[str, int] = {}
+            for label in sorted(label for example in examples for label in example.labels):
+                labels[label] = labels.get(label, 0) + 1
+            splits[name] = Split(
+                file=file.name, n=len(examples), sha256=sha256_file(file), labels=labels
+            )
+        write_lines(workspace.path(record, "dropped.jsonl"), built.dropped)
+        counts: dict[str, int] = {}
+        for row in built.dropped:
+            counts[row.reason] = counts.get(row.reason, 0) + 1
+        done = workspace.complete(
+            record,
+            {
+                "splits": splits,
+                "dropped": counts,
+                "labels": built.labels,
+                "json_schema": built.json_schema,
+                "advice": built.advice,
+                "files": {"dropped.jsonl": sha256_file(workspace.path(record, "dropped.jsonl"))},
+            },
+        )
+    progress(Event("data", _sizes(done), finished=True))
+    return done
+
+
+def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> BaseChoice:
+    from burnish.base.resolve import local_fingerprint
+
+    inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
+    found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
+    if found and Path(found.path).is_dir():
+        return _skip(found, "base", _size(found), progress)
+    progress(Event("base", f"looking for {task.base}"))
+    from burnish.base.load import choose
+
+    fields: dict[str, Any] = {
+        "name": task.base, "source": "folder", "path": "", "weights_sha256": "",
+        "template_sha256": "", "architecture": "", "parameters": 0, "context_length": 0,
+        "vocabulary": 0, "licence": "unknown",
+    }  # fmt: skip
+    with _step(workspace, BaseChoice, inputs_hash, {}, task.seed, fields) as record:
+        done = choose(workspace, record)
+    progress(Event("base", _size(done), finished=True))
+    return done
+
+
+def _train(
+    workspace: Workspace,
+    task: Task,
+    dataset: Dataset,
+    chosen: BaseChoice,
+    force: bool,
+    progress: Progress,
+) -> Run:
+    parents = {"dataset": str(dataset.hash), "base": str(chosen.hash)}
+    depends = {
+        "train": task.train.model_dump(mode="json", exclude={"report_to", "save_steps"}),
+        "prompt": task.prompt.model_dump(mode="json", exclude={"shots"}),
+        "seed": task.seed,
+        "parents": parents,
+    }
+    inputs_hash = canonical_hash(depends)
+    if not force and (found := workspace.find_complete(Run, inputs_hash)):
+        return _skip(found, "train", _loss(found), progress)
+    progress(Event("train", "loading the base"))
+    from burnish.base.load import load_model, load_tokenizer
+    from burnish.chat.render import Renderer
+    from burnish.train.tune import tune
+
+    renderer = Renderer(load_tokenizer(Path(chosen.path)), task)
+    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
+    with _step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
+        model = load_model(chosen, task.train)
+        done = tune(workspace, task, dataset, record, model, renderer, progress)
+    progress(Event("train", _loss(done), finished=True))
+    return done
+
+
+def _evaluate(
+    workspace: Workspace,
+    task: Task,
+    dataset: Dataset,
+    chosen: BaseChoice,
+    tuned: Run,
+    force: bool,
+    progress: Progress,
+) -> Report:
+    parents = {"dataset": str(dataset.hash), "base": str(chosen.hash), "run": str(tuned.hash)}
+    depends = {
+        "evaluate": task.evaluate.model_dump(mode="json"),
+        "metric": task.metric,
+        "pass_mark": task.pass_mark.model_dump(mode="json"),
+        "shots": task.prompt.shots,
+        "parents": parents,
+    }
+    inputs_hash = canonical_hash(depends)
+    if not force and (found := workspace.find_complete(Report, inputs_hash)):
+        return _skip(found, "evaluate", _decision(found), progress)
+    progress(Event("evaluate", "loading the base"))
+    from burnish.base.load import load_tokenizer
+    from burnish.chat.render import Renderer
+    from burnish.evaluate.evaluation import evaluate as compare
+
+    fields = {
+        "task_name": task.name, "task_kind": task.kind, "metric": task.metric,
+        "pass_mark": task.pass_mark, "settings": task.evaluate,
+    }  # fmt: skip
+
+    with _step(workspace, Report, inputs_hash, parents, task.seed, fields) as record:
+        done = compare(
+            workspace,
+            task,
+            dataset=dataset,
+            base=chosen,
+            run=tuned,
+            report=record,
+            engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
+            renderer=Renderer(load_tokenizer(Path(chosen.path)), task),
+            progress=progress,
+        )
+    progress(Event("evaluate", _decision(done), finished=True))
+    return done
+
+
+@contextmanager
+def _engine(
+    workspace: Workspace, task: Task, chosen: BaseChoice, tuned: Run, system: SystemName
+) -> "Iterator[Engine]":
+    """The local engine of a system; the model is freed with it."""
+    from burnish.base.load import end_tokens, load_model, load_tokenizer, load_tuned
+    from burnish.engines.local import LocalEngine
+
+    end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
+    if system == "tuned":
+        yield LocalEngine(load_tuned(chosen, task.train, workspace.path(tuned, "adapter")), end)
+    else:
+        yield LocalEngine(load_model(chosen, task.train), end)
+
+
+@contextmanager
+def _step(
+    workspace: Workspace,
+    kind: type[AnyRecord],
+    inputs_hash: str,
+    parents: dict[str, str],
+    seed: int,
+    fields: dict[str, Any],
+) -> Iterator[AnyRecord]:
+    """A started record; on an error it is written as failed, with the reason."""
+    record = workspace.start(kind, inputs_hash, parents=parents, seed=seed, fields=fields)
+    try:
+        yield record
+    except Exception as error:
+        reason = error.message if isinstance(error, BurnishError) else repr(error)
+        with suppress(BurnishError):  # the disk may be what failed
+            workspace.fail(record, reason)
+        raise
+
+
+def _skip(record: AnyRecord, step: str, message: str, progress: Progress) -> AnyRecord:
+    progress(Event(step, message, finished=True, skipped=True))
+    return record
+
+
+def _task(workspace: Workspace) -> Task:
+    from burnish.brief.file import read_brief
+
+    return read_brief(workspace.brief)
+
+
+def _files(task: Task) -> dict[str, str | None]:
+    settings = task.data
+    return {
+        "source": settings.source,
+        "train": settings.train,
+        "validation": settings.validation,
+        "test": settings.test,
+    }
+
+
+def _locate(path: str, workspace: Workspace) -> str:
+    """A path of the brief as this process sees it; a hub id stays as it is."""
+    local = workspace.folder / path
+    looks_like_hub = path.count("/") == 1 and "." not in path and not local.exists()
+    return path if looks_like_hub else str(local)
+
+
+def _relative(path: str, folder: Path) -> str:
+    """A path as the brief spells it: relative to the workspace where it exists."""
+    import os
+
+    return os.path.relpath(path, folder) if Path(path).exists() else path
+
+
+def _file_hash(path: str) -> Any:
+    local = Path(path)
+    if local.is_dir():
+        return sha256_tree(local)
+    if local.is_file():
+        return sha256_file(local)
+    return path
+
+
+def _sizes(dataset: Dataset) -> str:
+    sizes = [f"{dataset.splits[name].n} {name}" for name in ("train", "validation", "test")]
+    return ", ".join(sizes) + f"; {sum(dataset.dropped.values())} rows left out"
+
+
+def _size(chosen: BaseChoice) -> str:
+    return f"{chosen.name}, {chosen.parameters / 1e6:.0f}M parameters, {chosen.licence}"
+
+
+def _loss(tuned: Run) -> str:
+    best = tuned.validation_loss[tuned.best_epoch - 1]
+    return f"{tuned.steps} steps, validation loss {best:.3f} after epoch {tuned.best_epoch}"
+
+
+def _decision(report: Report) -> str:
+    return report.verdict.decision if report.verdict else "no verdict"
