@@ -67,7 +67,7 @@ def write_proposal(workspace: Workspace, proposal: "Proposal", *, force: bool = 
     task = proposal.task
     paths = {role: _relative(path, workspace.folder) for role, path in _files(task).items() if path}
     data = task.data.model_copy(update=paths)
-    reasons = {key: why for key, _, why in proposal.reasons}
+    reasons = {key: why for key, _, why in proposal.reasons if key != "ignored"}
     write_brief(workspace.brief, task.model_copy(update={"data": data}), comments=reasons)
     return workspace.brief
 

@@ -38,7 +38,7 @@ def given_settings(overrides: dict[str, Any], table: Table) -> dict[str, Any]:
     for key in ("data.inputs", "data.output"):
         if key in given:
             given[key] = _names(given[key], table)
-    for key in ("data.group", "data.id"):
+    for key in ("data.group", "data.id", "pass_mark.over"):
         given |= {key: None} if given.get(key) == "" else {}
     if faults := check_given(nested(given)):
         raise BriefError("These settings cannot be used.", faults=faults, hint="mend those named")

@@ -97,7 +97,7 @@ class TrainSettings(_Settings):
     batch_size: int = Field(8, ge=1, description="Examples per optimiser step.")
     max_length: int = Field(1024, ge=32, description="Tokens of prompt and answer together.")
     tokens_per_row: int = Field(
-        2048, ge=32, description="Tokens run at once; bounds memory, changes no result."
+        512, ge=32, description="Tokens run at once; bounds memory, changes no result."
     )
     early_stopping_patience: int = Field(
         1, ge=0, description="Epochs without a better validation loss before stopping; 0 is never."
@@ -116,7 +116,7 @@ class EvaluateSettings(_Settings):
     """How the systems are compared on the sealed test split."""
 
     max_new_tokens: int = Field(256, ge=1, description="Longest answer, in tokens.")
-    batch_size: int = Field(16, ge=1, description="Answers written at once.")
+    batch_size: int = Field(32, ge=1, description="Answers written at once.")
     resamples: int = Field(2000, ge=200, description="Bootstrap resamples per interval.")
     systems: tuple[SystemName, ...] = Field(
         ("zero-shot", "few-shot", "classic", "tuned"), description="Systems compared."

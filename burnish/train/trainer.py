@@ -13,7 +13,14 @@ from typing import Any
 
 import torch
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
@@ -59,6 +66,7 @@ class RowTrainer(Trainer):
             data_collator=lambda examples: {"rows": self._cut(examples)},
             callbacks=callbacks,
         )
+        self.remove_callback(PrinterCallback)  # progress is told by the journal
 
     def training_step(
         self,

@@ -26,6 +26,7 @@ from burnish.records import Dataset, Event, Example, Progress, Run, Task, TrainS
 from burnish.store import Workspace, read_split
 from burnish.store.files import sha256_file, write_text
 from burnish.train.curve import draw_loss_curve
+from burnish.train.dropout import use_gap_dropout
 from burnish.train.trainer import (
     Journal,
     RowTrainer,
@@ -142,6 +143,7 @@ def _set_up(
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
     adapted = _adapt(model, settings)
+    use_gap_dropout(adapted, settings.lora_dropout)
     journal = Journal(
         folder,
         lambda target: _save_adapter(adapted, target),
