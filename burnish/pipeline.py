@@ -147,7 +147,7 @@ def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None
     return run(workspace, force=force, progress=progress)
 
 
-_DEMO = {"epochs": 2, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
+_DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
 """What makes the demo fit into minutes on two cores."""
 
 

@@ -5,7 +5,7 @@ read either stands in one split or in `dropped` with its reason, never both and 
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,18 @@ from burnish.data.examples import (
     Faults,
     RowsRead,
     answer_key,
-    check_brief,
     check_columns,
     check_ids,
     content_hash,
+    counted_reasons,
     excerpt,
     input_key,
     nearest,
     place,
     read_examples,
+    shortened,
 )
+from burnish.data.schema import infer_schema
 from burnish.data.split import in_order, limit_rows, split
 from burnish.records import Dropped, Example, SplitName, Table, Task
 
@@ -35,7 +37,6 @@ MIN_EXAMPLES_SMALL = 6
 """Fewest examples that go on with it."""
 
 _MERGED_KINDS = ("summarize", "answer", "generate")
-_ENUM_VALUES, _ENUM_EXAMPLES = 12, 50
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Built:
 
 
 def build(task: Task, tables: dict[str, Table]) -> Built:
-    """Builds the data set of a brief.
+    """Builds the data set of a brief that does not contradict itself (`read_brief` sees to that).
 
     In order: rows become examples; labels not asked for, exact duplicates and rows of the user's
     own splits that recur in a more protected one are dropped; `max_rows` is applied; what is
@@ -71,10 +72,8 @@ def build(task: Task, tables: dict[str, Table]) -> Built:
         tables: the key "source" alone, or "train" with "validation" and "test" where they exist.
 
     Raises:
-        BriefError: the settings under `data:` contradict each other.
         DataError: the files cannot be used; lists all faults found.
     """
-    check_brief(task, tables)
     check_columns(task, tables)
     faults = Faults()
     read = {name: read_examples(task, table, faults) for name, table in tables.items()}
@@ -92,8 +91,8 @@ def build(task: Task, tables: dict[str, Table]) -> Built:
         main, over = limit_rows(main, task.data.max_rows)
         dropped += (_drop(example, "over max_rows") for example in over)
     cut = [name for name in _HELD_OUT if name not in pools]
-    _check_size(task, {"train": main, **pools}, faults)
-    _check_labels(task, main, cut, faults)
+    _check_size(task, {to_cut: main, **pools}, tables, dropped, faults)
+    _check_answers(task, main, cut, faults)
     faults.stop()
     splits = _splits(task, main, pools, cut, linked)
     if task.kind in _MERGED_KINDS:
@@ -105,37 +104,9 @@ def build(task: Task, tables: dict[str, Table]) -> Built:
         dropped=sorted(dropped, key=lambda drop: (drop.source, drop.row)),
         labels=tuple(labels),
         json_schema=_schema_of(task, splits["train"]) if task.kind == "extract" else None,
-        advice=advise(task, splits, tuple(labels), notes=_notes(read)),
+        advice=advise(task, splits, tuple(labels), notes=_notes(tables, read)),
         rows_read=sum(len(table.rows) for table in tables.values()),
     )
-
-
-def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
-    """A JSON Schema that all values satisfy.
-
-    Types, properties and items, nested; `required` are the keys that every object has; strings
-    become an enum where at least 50 of them take at most 12 values, each more than once.
-    """
-    kinds = {_kind(value) for value in values}
-    if "number" in kinds:
-        kinds.discard("integer")
-    schema: dict[str, Any] = {}
-    if kinds:
-        schema["type"] = next(iter(kinds)) if len(kinds) == 1 else sorted(kinds)
-    objects = [value for value in values if isinstance(value, dict)]
-    if objects:
-        keys = dict.fromkeys(key for value in objects for key in value)
-        schema["properties"] = {
-            key: infer_schema([value[key] for value in objects if key in value])
-            for key in sorted(keys)
-        }
-        schema["required"] = sorted(key for key in keys if all(key in value for value in objects))
-    if "array" in kinds:
-        schema["items"] = infer_schema([i for v in values if isinstance(v, list) for i in v])
-    counts = Counter(value for value in values if isinstance(value, str))
-    if kinds <= {"string", "null"} and _is_enum(counts):
-        schema["enum"] = sorted(counts) + ([None] if "null" in kinds else [])
-    return schema
 
 
 _HELD_OUT: tuple[SplitName, ...] = ("validation", "test")
@@ -149,7 +120,7 @@ def _keep_labels(
     if unknown := sorted(wanted - set(known)):
         faults.add(
             f"data.labels names labels that no row has ({len(unknown)}).",
-            (f'"{label}"{nearest(label, known)}' for label in unknown),
+            (f'"{shortened(label)}"{nearest(label, known)}' for label in unknown),
             hint="write the labels under `data: labels:` as the file does",
         )
         return pools
@@ -205,7 +176,13 @@ def _remove_leaks(pools: dict[str, list[Example]], dropped: list[Dropped]) -> No
                 pools[name] = [example for example in pool if input_key(example) not in places]
 
 
-def _check_size(task: Task, pools: dict[str, list[Example]], faults: Faults) -> None:
+def _check_size(
+    task: Task,
+    pools: dict[str, list[Example]],
+    tables: dict[str, Table],
+    dropped: Sequence[Dropped],
+    faults: Faults,
+) -> None:
     n = sum(len(pool) for pool in pools.values())
     least = MIN_EXAMPLES_SMALL if task.data.allow_small else MIN_EXAMPLES
     if n < least:
@@ -221,26 +198,29 @@ def _check_size(task: Task, pools: dict[str, list[Example]], faults: Faults) -> 
         )
     for name, pool in pools.items():
         if n and not pool:
+            why = counted_reasons(drop for drop in dropped if drop.source == tables[name].path)
             faults.add(
-                f"Nothing is left of the {name} file: every row was dropped.",
+                f"Nothing is left of the {name} file {tables[name].path}: every row was dropped "
+                f"({why}).",
                 hint=f"give a {name} file of its own examples, or leave it out of `data:`",
             )
 
 
-def _check_labels(
+def _check_answers(
     task: Task, examples: Sequence[Example], cut: Sequence[SplitName], faults: Faults
 ) -> None:
     """Notes a single answer, and labels too rare to be in every split."""
-    if task.kind != "classify" or not examples:
+    if not examples:
         return
-    if len({example.labels for example in examples}) == 1:
+    if len({answer_key(task, example) for example in examples}) == 1:
+        what = "label" if task.kind == "classify" else "answer"
         faults.add(
-            f'All {len(examples)} examples have the one label "{examples[0].answer}"; classify '
-            "needs at least two.",
-            hint="name another column as `output` under `data:`, or add examples of other labels",
+            f"All {len(examples):,} examples have the one {what} "
+            f'"{shortened(examples[0].answer)}"; {task.kind} needs at least two.',
+            hint=f"name another column as `output` under `data:`, or add examples of other {what}s",
         )
         return
-    if task.multi_label or task.data.allow_small or not cut:
+    if task.kind != "classify" or task.multi_label or task.data.allow_small or not cut:
         return
     rows: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -252,7 +232,8 @@ def _check_labels(
             f"A label with fewer than {needed} examples cannot be in each of "
             f"{', '.join(['train', *cut])}; {len(rare)} of {len(rows)} labels are that rare.",
             (
-                f'"{label}": {len(found)} ({", ".join(place(e) for e in _by_row(found))})'
+                f'"{shortened(label)}": {len(found)} '
+                f"({', '.join(place(example) for example in _by_row(found))})"
                 for label, found in sorted(rare.items(), key=lambda item: (len(item[1]), item[0]))
             ),
             hint="merge these labels into others, keep only the rest with `labels` under `data:`, "
@@ -291,35 +272,21 @@ def _merge_references(examples: Sequence[Example], dropped: list[Dropped]) -> li
     return merged
 
 
-def _notes(read: dict[str, RowsRead]) -> list[str]:
-    """What was changed in rows that stayed."""
+def _notes(tables: dict[str, Table], read: dict[str, RowsRead]) -> list[str]:
+    """What the readers noted, and what was changed in rows that stayed."""
+    notes = [f"{table.path}: {note}" for table in tables.values() for note in table.notes]
     cut = [f"{name} row {row}" for name, rows in read.items() for row in rows.cut_chats]
     if not cut:
-        return []
+        return notes
     return [
+        *notes,
         f"Turns after the last assistant turn were cut, as no answer follows them; chats: "
-        f"{len(cut)}: {', '.join(cut[:10])}{', ...' if len(cut) > 10 else ''}."
+        f"{len(cut)}: {', '.join(cut[:10])}{', …' if len(cut) > 10 else ''}.",
     ]
 
 
 def _schema_of(task: Task, train: Sequence[Example]) -> dict[str, Any]:
     return task.json_schema or infer_schema([json.loads(example.answer) for example in train])
-
-
-def _kind(value: Any) -> str:
-    """The JSON type of a value."""
-    if value is None:
-        return "null"
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
-    return kinds.get(type(value), "object")
-
-
-def _is_enum(counts: Counter[str]) -> bool:
-    return (
-        counts.total() >= _ENUM_EXAMPLES
-        and len(counts) <= _ENUM_VALUES
-        and min(counts.values()) > 1
-    )
 
 
 def _by_row(examples: Iterable[Example]) -> list[Example]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from burnish.chat.answers import Target, target_of
-from burnish.errors import BriefError, DataError
+from burnish.errors import DataError
 from burnish.records import Dropped, Example, Message, Table, Task, canonical_hash
 
 MAX_CELL = 50_000
@@ -26,6 +26,8 @@ EXCERPT = 200
 """Characters of a dropped row's input that are kept."""
 
 _MAX_FAULTS = 20
+_MAX_NAME = 80
+_MAX_PLACES = 10
 _ROLES = ("system", "user", "assistant")
 
 
@@ -64,7 +66,7 @@ class Faults:
             return
         lines = self._lines[:_MAX_FAULTS]
         if len(self._lines) > _MAX_FAULTS:
-            lines.append(f"and {len(self._lines) - _MAX_FAULTS} more")
+            lines.append(f"and {len(self._lines) - _MAX_FAULTS:,} more")
         hint = "; ".join(dict.fromkeys(self._hints))
         raise DataError(" ".join(self._messages), faults=lines, hint=hint)
 
@@ -94,49 +96,12 @@ def read_examples(task: Task, table: Table, faults: Faults) -> RowsRead:
     _check_cells(task, table, faults)
     if len(dropped) > MAX_UNUSABLE * len(table.rows):
         faults.add(
-            f"{len(dropped)} of the {len(table.rows)} rows of {table.path} hold no usable example "
-            f"({_counted_reasons(dropped)}); at most {MAX_UNUSABLE:.0%} may.",
+            f"{len(dropped):,} of the {len(table.rows):,} rows of {table.path} hold no usable "
+            f"example ({counted_reasons(dropped)}); at most {MAX_UNUSABLE:.0%} may.",
             (f"{drop.source} row {drop.row}: {_described(drop)}" for drop in dropped),
             hint="fill or delete these rows, or name the right columns under `data:`",
         )
     return RowsRead(examples, dropped, tuple(cut))
-
-
-def check_brief(task: Task, tables: dict[str, Table]) -> None:
-    """Refuses a brief whose data settings contradict each other.
-
-    Raises:
-        BriefError: listing every contradiction.
-    """
-    data = task.data
-    wrong = []
-    if "source" in tables and len(tables) > 1:
-        wrong.append(
-            "`source` is split by Burnish, so no `train`, `validation` or `test` beside it"
-        )
-    if not {"source", "train"} & tables.keys():
-        wrong.append("there is neither a `source` nor a `train` file to learn from")
-    if data.messages and (data.inputs or data.output):
-        wrong.append("`messages` already holds inputs and answers; leave out `inputs` and `output`")
-    if not data.messages and not (data.inputs and data.output):
-        wrong.append("`inputs` and `output` are needed (or `messages`, for chats)")
-    if len(data.output) > 1 and task.kind != "extract":
-        wrong.append(f"`output` names {len(data.output)} columns; only extract can join several")
-    if data.labels and task.kind != "classify":
-        wrong.append("`labels` chooses among the labels of classify; this task has none")
-    fractions = (data.train_fraction, data.validation_fraction, data.test_fraction)
-    if abs(sum(fractions) - 1) > 1e-6:
-        wrong.append(
-            "`train_fraction`, `validation_fraction` and `test_fraction` are "
-            f"{', '.join(f'{share:g}' for share in fractions)}: their sum is {sum(fractions):g}, "
-            "not 1"
-        )
-    if wrong:
-        raise BriefError(
-            "The settings under `data:` contradict each other.",
-            faults=wrong,
-            hint="edit `data:` in burnish.yaml",
-        )
 
 
 def check_columns(task: Task, tables: dict[str, Table]) -> None:
@@ -170,13 +135,13 @@ def check_ids(task: Task, examples: Sequence[Example], faults: Faults) -> None:
     for example in examples:
         places[example.id].append(place(example))
     repeated = [
-        f'"{name}": {", ".join(rows)}' if name else f"no id: {', '.join(rows)}"
+        f'"{shortened(name)}": {_some(rows)}' if name else f"no id: {_some(rows)}"
         for name, rows in sorted(places.items())
         if len(rows) > 1 or not name
     ]
     if repeated:
         faults.add(
-            f'The id column "{task.data.id}" does not name each example: {len(repeated)} of its '
+            f'The id column "{task.data.id}" does not name each example: {len(repeated):,} of its '
             "values are empty or repeated.",
             repeated,
             hint="make the ids unique over all files, or leave out `id` under `data:`",
@@ -218,11 +183,28 @@ def excerpt(example: Example) -> str:
     return " ".join(" ".join(texts).split())[:EXCERPT]
 
 
+def shortened(text: str) -> str:
+    """The beginning of a label or an id, for a message."""
+    return text if len(text) <= _MAX_NAME else f"{text[:_MAX_NAME]}… ({len(text):,} characters)"
+
+
+def counted_reasons(dropped: Iterable[Dropped]) -> str:
+    """ "3 empty answer, 1 not a chat" for a message."""
+    counts = Counter(drop.reason for drop in dropped)
+    return ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts.items()))
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; nearest: ..." for a message, or nothing where no known name is like it."""
     by_case = {other.casefold(): other for other in known}
     close = difflib.get_close_matches(name.casefold(), by_case, n=3)
     return "; nearest: " + ", ".join(f'"{by_case[match]}"' for match in close) if close else ""
+
+
+def _some(places: Sequence[str]) -> str:
+    """The first places, and how many more there are."""
+    more = f" and {len(places) - _MAX_PLACES:,} more" if len(places) > _MAX_PLACES else ""
+    return ", ".join(places[:_MAX_PLACES]) + more
 
 
 class _UnusableError(ValueError):
@@ -342,10 +324,13 @@ def _check_cells(task: Task, table: Table, faults: Faults) -> None:
         if (length := len(_text(row.get(name)))) > MAX_CELL
     ]
     if long:
+        count = f"{len(long):,} cells of {table.path} are"
+        if len(long) == 1:
+            count = f"1 cell of {table.path} is"
         faults.add(
-            f"{len(long)} cells of {table.path} are longer than {MAX_CELL:,} characters.",
+            f"{count} longer than {MAX_CELL:,} characters.",
             long,
-            hint="shorten these cells or delete their rows; such a length is mostly a broken quote",
+            hint="shorten such cells or delete their rows; such a length is mostly a broken quote",
         )
 
 
@@ -355,12 +340,6 @@ def _unusable(
     names = [task.data.messages] if task.data.messages else task.data.inputs
     text = " ".join(" ".join(_text(row.get(name)) for name in names).split())[:EXCERPT]
     return Dropped(source=source, row=number, reason=str(why), text=text, details=why.details)
-
-
-def _counted_reasons(dropped: Iterable[Dropped]) -> str:
-    """ "3 empty answer, 1 not a chat" for a message."""
-    counts = Counter(drop.reason for drop in dropped)
-    return ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
 
 
 def _described(drop: Dropped) -> str:

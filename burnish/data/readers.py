@@ -9,24 +9,30 @@ change (an encoding, a date, an empty number) stands in the table's notes.
 import datetime
 import decimal
 import difflib
-import io
-import json
 import math
 import re
+import shlex
 import uuid
-import zipfile
-import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from burnish.data.chats import recognise
-from burnish.data.tables import Draft, kind_of, name_faults, parse_text
+from burnish.data.containers import (
+    FORMATS,
+    SUFFIXES,
+    is_workbook,
+    read_excel,
+    read_folder,
+    read_hub,
+    read_parquet,
+)
+from burnish.data.delimited import read_delimited
+from burnish.data.draft import Draft, kind_of
+from burnish.data.json_rows import holds_json, read_json
 from burnish.errors import DataError
 from burnish.records import Table
 
-_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".arrow"}
-_FORMATS = "CSV, TSV, JSON, JSONL, Parquet, Excel (.xlsx) or a HF data set"
 _MAGIC = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -48,11 +54,6 @@ _ENCODINGS = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r",
     "cp932", "euc_jp", "gb18030", "big5", "cp949", "mac_roman", "cp850",
 ]  # fmt: skip
-_WORKBOOK_ERRORS = (
-    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,
-    ValueError, KeyError, TypeError, AttributeError, SyntaxError,
-)  # fmt: skip
-"""What zipfile, the XML parser and openpyxl raise on damaged or encrypted workbooks."""
 
 _LISTED_FAULTS = 20
 
@@ -76,11 +77,11 @@ def read(path_or_name: str | Path, *, split: str | None = None) -> Table:
     path = Path(name).expanduser()
     try:
         if name and path.is_dir():
-            draft, encoding = _folder(path, split), None
+            draft, encoding = read_folder(path, split), None
         elif name and path.is_file():
             draft, encoding = _file(path, split)
         elif _is_hub_id(name, path):
-            draft, encoding = _hub(name, split), None
+            draft, encoding = read_hub(name, split), None
         else:
             raise _missing(name, path)
     except OSError as error:
@@ -95,14 +96,14 @@ def read(path_or_name: str | Path, *, split: str | None = None) -> Table:
 
 
 def _is_hub_id(name: str, path: Path) -> bool:
-    known = path.suffix.lower() in _SUFFIXES or path.parent.exists()
+    known = path.suffix.lower() in SUFFIXES or path.parent.exists()
     return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is not None and not known
 
 
 def _missing(name: str, path: Path) -> DataError:
     if not name or path.exists():
         return DataError(
-            f"'{name}' is neither a file nor a folder.", hint=f"Name a file: {_FORMATS}."
+            f"'{name}' is neither a file nor a folder.", hint=f"Name a file: {FORMATS}."
         )
     if not path.parent.is_dir():
         return DataError(
@@ -111,24 +112,26 @@ def _missing(name: str, path: Path) -> DataError:
         )
     names = {entry.name.lower(): entry.name for entry in path.parent.iterdir()}
     close = difflib.get_close_matches(path.name.lower(), names, n=1, cutoff=0.5)
-    hint = f"Did you mean {path.parent / names[close[0]]}?" if close else "Check the path."
+    hint = f"Did you mean {path.parent / names[close[0]]}?" if close else "Check the path"
+    if not close:
+        files = sorted(e for e in names.values() if Path(e).suffix.lower() in SUFFIXES)
+        held = f"; {path.parent} holds {', '.join(files[:5])}{', …' * (len(files) > 5)}"
+        hint += f"{held}." if files else "; a data set of the hub is named org/name."
     return DataError(f"There is no file {name}.", hint=hint)
 
 
 def _file(path: Path, split: str | None) -> tuple[Draft, str | None]:
     data = path.read_bytes()
     if not data.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise DataError(
-            f"{path} is empty.", hint=f"Give a file with a header and rows: {_FORMATS}."
-        )
+        raise DataError(f"{path} is empty.", hint=f"Give a file with a header and rows: {FORMATS}.")
     draft = None
     if data.startswith(b"PAR1"):
-        draft = _parquet(path, data)
-    elif data.startswith(b"PK\x03\x04") and _is_workbook(data):
-        draft = _excel(path, data)
+        draft = read_parquet(path, data)
+    elif data.startswith(b"PK\x03\x04") and is_workbook(data):
+        draft = read_excel(path, data)
     if draft is None:
         text, encoding, notes = _decode(path, data)
-        draft = parse_text(text, path.suffix.lower(), split)
+        draft = _parse(text, path.suffix.lower(), split)
         draft.notes[:0] = notes
         if split is None or draft.format == "json":
             return draft, encoding
@@ -138,6 +141,13 @@ def _file(path: Path, split: str | None) -> tuple[Draft, str | None]:
             hint="Leave the split out, or name the file of that split.",
         )
     return draft, None
+
+
+def _parse(text: str, suffix: str, split: str | None) -> Draft:
+    """The rows of a text; its format is told from its content, then from its suffix."""
+    if suffix in (".csv", ".tsv", ".txt") and not holds_json(text):
+        return read_delimited(text, suffix)
+    return read_json(text, suffix, split) or read_delimited(text, suffix)
 
 
 # Characters
@@ -179,7 +189,7 @@ def _refuse_binary(path: Path, data: bytes) -> None:
     nul = data.count(0)
     if data.startswith(b"MZ") and not nul:
         found = None  # a CSV may well begin with the letters MZ
-    hint = f"Give the examples as {_FORMATS}."
+    hint = f"Give the examples as {FORMATS}."
     if found and "archive" in found:
         hint = f"Unpack it first. {hint}"
     if found is None and nul:
@@ -189,9 +199,10 @@ def _refuse_binary(path: Path, data: bytes) -> None:
             found = "a binary file"
         if 4 * nul > len(data):
             found = "a binary file, or UTF-16 text without a byte order mark"
-            hint = f"If it is text: iconv -f UTF-16LE -t UTF-8 '{path}' > utf8{path.suffix}"
+            order = "BE" if data[::2].count(0) > data[1::2].count(0) else "LE"
+            hint = f"If it is text: {_iconv(path, f'UTF-16{order}')}"
     if found:
-        raise DataError(f"{path} is {found}; expected {_FORMATS}.", hint=hint)
+        raise DataError(f"{path} is {found}; expected {FORMATS}.", hint=hint)
 
 
 def _is_broken_utf8(data: bytes) -> bool:
@@ -241,205 +252,14 @@ def _undecodable(path: Path, data: bytes, error: UnicodeDecodeError) -> DataErro
     return DataError(
         f"{path} is not {error.encoding.upper()}, and no other encoding fits it beyond doubt.",
         faults=[fault],
-        hint=f"Convert it, for example: iconv -f WINDOWS-1252 -t UTF-8 '{path}' > "
-        f"'{path.stem}-utf8{path.suffix}' (put the encoding it was saved in after -f).",
+        hint=f"Convert it, for example: {_iconv(path, 'WINDOWS-1252')} (put the encoding it was "
+        "saved in after -f).",
     )
 
 
-# Parquet, Excel, HF data sets
-
-
-def _parquet(path: Path, data: bytes) -> Draft:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(io.BytesIO(data))
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} is a Parquet file that cannot be read: {error}.",
-            hint="It may be cut off: copy or download it again.",
-        ) from error
-    return _arrow("parquet", table)
-
-
-def _arrow(format_name: str, table: Any) -> Draft:
-    """A pyarrow table; label numbers of the HF kind (ClassLabel) become label names."""
-    draft = Draft(format_name, columns=list(table.column_names))
-    draft.faults += [(0, fault) for fault in name_faults(draft.columns)]
-    for number, row in enumerate(table.to_pylist(), 1):
-        draft.add(number, None, row)
-    metadata = (table.schema.metadata or {}).get(b"huggingface", b"{}")
-    features = (json.loads(metadata).get("info") or {}).get("features") or {}
-    for column, feature in features.items():
-        names = feature.get("names") if isinstance(feature, dict) else None
-        if column not in draft.columns or not isinstance(names, list):
-            continue
-        for row in draft.rows:
-            index = row[column]
-            known = isinstance(index, int) and 0 <= index < len(names)
-            row[column] = names[index] if known else None
-        draft.notes.append(f"Numbers in '{column}' read as the {len(names)} labels they stand for.")
-    return draft
-
-
-def _is_workbook(data: bytes) -> bool:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return False
-
-
-def _excel(path: Path, data: bytes) -> Draft:
-    import openpyxl
-
-    draft = Draft("excel")
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()
-            cells = list(sheet.iter_rows())
-            if any(cell.value is not None for row in cells for cell in row):
-                _sheet(draft, cells, _formulas(data, sheet.title))
-                others = ", ".join(f"'{name}'" for name in book.sheetnames if name != sheet.title)
-                if others:
-                    note = f"The rows are those of sheet '{sheet.title}'; left out: {others}."
-                    draft.notes.append(note)
-                break
-    except _WORKBOOK_ERRORS as error:
-        raise DataError(
-            f"{path} is an Excel workbook that cannot be read: {error}.",
-            hint="Open it in a spreadsheet program and save it again as .xlsx, or as CSV.",
-        ) from error
-    return draft
-
-
-def _formulas(data: bytes, title: str) -> set[tuple[int, int]]:
-    """Row and column of each formula; one whose value was never stored reads as an empty cell."""
-    import openpyxl
-
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        if not any(re.search(rb"<f[ >/]", archive.read(name)) for name in sheets):
-            return set()
-    sheet = openpyxl.load_workbook(io.BytesIO(data), read_only=True)[title]
-    sheet.reset_dimensions()
-    return {
-        (cell.row, cell.column)
-        for row in sheet.iter_rows()
-        for cell in row
-        if cell.data_type == "f"
-    }
-
-
-def _sheet(draft: Draft, cells: list[tuple[Any, ...]], formulas: set[tuple[int, int]]) -> None:
-    """The first row with a cell is the header; a row's number counts from there, as in Excel."""
-    header = next(i for i, row in enumerate(cells) if any(cell.value is not None for cell in row))
-    body = cells[header + 1 :]
-    used = [
-        max((i for i, cell in enumerate(row, 1) if cell.value is not None), default=0)
-        for row in cells[header:]
-    ]
-    names = [cell.value for cell in cells[header]] + [None] * max(used)
-    draft.columns = [_cell_text(name) for name in names[: max(used)]]
-    draft.faults += [(0, fault) for fault in name_faults(draft.columns)]
-    blank, errors = 0, list[str]()
-    for number, (row, width) in enumerate(zip(body, used[1:], strict=True), 1):
-        values: dict[str, Any] = dict.fromkeys(draft.columns)
-        for name, cell in zip(draft.columns, row, strict=False):
-            where = f"row {number}, column '{name}'"
-            if cell.data_type == "e":
-                errors.append(f"{where}: {cell.value}")
-            elif cell.value is not None:
-                values[name] = _cell(cell.value)
-            elif formulas and (getattr(cell, "row", 0), getattr(cell, "column", 0)) in formulas:
-                fault = f"{where}: a formula without a stored value; save the file in Excel first"
-                draft.faults.append((number, fault))
-        if width:
-            draft.add(number, None, values)
-        else:
-            blank += 1
-    if blank:
-        draft.notes.append(f"Blank rows left out: {blank}.")
-    if errors:
-        draft.notes.append(f"Excel errors taken as missing: {len(errors)} ({errors[0]}).")
-
-
-def _cell(value: Any) -> Any:
-    """A cell's value; Excel stores whole numbers as floats and \\r as _x000D_."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        return value.replace("_x000D_", "\r").replace("\r\n", "\n")
-    return value
-
-
-def _cell_text(value: Any) -> str:
-    return "" if value is None else str(_cell(value)).strip()
-
-
-def _folder(path: Path, split: str | None) -> Draft:
-    if (path / "dataset_dict.json").is_file():
-        name = split or "train"
-        if not (path / name / "state.json").is_file():
-            held = sorted(entry.parent.name for entry in path.glob("*/state.json"))
-            raise DataError(
-                f"{path} has no split '{name}'; it has {', '.join(held) or 'none'}.",
-                hint="Name one of its splits.",
-            )
-        path = path / name
-    elif not (path / "state.json").is_file():
-        files = sorted(e.name for e in path.iterdir() if e.suffix.lower() in _SUFFIXES)
-        found = f"it holds {', '.join(files[:5])}" if files else "it holds no file of examples"
-        raise DataError(
-            f"{path} is a folder, and no data set saved by datasets' save_to_disk: {found}.",
-            hint=f"Name a file: {path / files[0]}" if files else f"Name a file: {_FORMATS}.",
-        )
-    elif split is not None:
-        raise DataError(
-            f"{path} is a single data set, so there is no split '{split}' in it.",
-            hint="Leave the split out.",
-        )
-    import datasets
-
-    try:
-        return _hf_dataset(datasets.load_from_disk(str(path)))
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DataError(
-            f"{path} is a data set that cannot be read: {_first_line(error)}.",
-            hint="Save it again with save_to_disk.",
-        ) from error
-
-
-def _hub(name: str, split: str | None) -> Draft:
-    import datasets
-
-    try:
-        dataset = datasets.load_dataset(name, split=split or "train")
-    except ConnectionError as error:
-        raise DataError(
-            f"There is no file {name}, and the hub cannot be reached to look for a data set "
-            "of that name.",
-            hint="Check the path or the network, or download the data set and name its file.",
-        ) from error
-    except Exception as error:  # the hub's clients raise errors of many unrelated trees
-        raise DataError(
-            f"The data set {name} cannot be had from the hub: {_first_line(error)}",
-            hint=f"Look at https://huggingface.co/datasets/{name} for its name and splits.",
-        ) from error
-    return _hf_dataset(dataset)
-
-
-def _hf_dataset(dataset: Any) -> Draft:
-    table = dataset.with_format("arrow")[:]
-    return _arrow(
-        "hf-dataset", table.replace_schema_metadata(dataset.features.arrow_schema.metadata)
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _iconv(path: Path, encoding: str) -> str:
+    new = path.with_name(f"{path.stem}-utf8{path.suffix}")
+    return f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {shlex.quote(str(new))}"
 
 
 # The table
@@ -461,7 +281,7 @@ def _table(name: str, draft: Draft, encoding: str | None) -> Table:
                 draft.faults.append((draft.numbers[index], fault))
         rows.append(cells)
     if draft.faults:
-        raise _faulty(name, draft.faults)
+        raise _faulty(name, draft)
     if not rows or not draft.columns:
         held = f"columns ({', '.join(draft.columns)}) but no rows" if draft.columns else "no cells"
         raise DataError(f"{name} has {held}.", hint="Add at least one row of data.")
@@ -505,15 +325,17 @@ def _mixtures(draft: Draft) -> list[str]:
     return notes
 
 
-def _faulty(name: str, faults: list[tuple[int, str]]) -> DataError:
-    sentences = [sentence for _, sentence in sorted(faults, key=lambda fault: fault[0])]
+def _faulty(name: str, draft: Draft) -> DataError:
+    sentences = [sentence for _, sentence in sorted(draft.faults, key=lambda fault: fault[0])]
     listed = sentences[:_LISTED_FAULTS]
     if len(sentences) > len(listed):
-        listed.append(f"and {len(sentences) - len(listed)} more")
-    count = "a fault" if len(sentences) == 1 else f"{len(sentences)} faults"
+        listed.append(f"and {len(sentences) - len(listed):,} more")
+    count = "1 fault was" if len(sentences) == 1 else f"{len(sentences):,} faults were"
+    places = "this place" if len(sentences) == 1 else "these places"
+    header = draft.format in ("csv", "tsv", "excel")
+    counting = "; rows count from 1 after the header" if header else ""
     return DataError(
-        f"{name} cannot be used as it is: {count}.",
+        f"{name} cannot be used as it is: {count} found.",
         faults=listed,
-        hint="Mend these places and run the same command again; rows count from 1 after the "
-        "header.",
+        hint=f"Mend {places} and run the same command again{counting}.",
     )

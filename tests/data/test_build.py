@@ -9,8 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from burnish.data.build import build, infer_schema
+from burnish.data.build import build
 from burnish.data.examples import input_key
+from burnish.data.schema import infer_schema
 from burnish.errors import DataError
 from burnish.records import DataSettings, Table, Task
 
@@ -277,7 +278,7 @@ def test_cut_chats_are_noted():
     chat = [{"role": role, "content": f"{role}"} for role in ("user", "assistant", "user")]
     made = [{"m": [{"role": "user", "content": f"q{i}"}, *chat[1:2]]} for i in range(59)]
     built = build(task("generate", inputs=(), output=(), messages="m"), {
-        "source": table([*made, {"m": chat}]),
+        "source": table([*made, {"m": [*chat[:1], {"role": "assistant", "content": "b"}, chat[2]]}]),
     })  # fmt: skip
     check_sound(built)
     assert any("chats: 1: source row 60" in sentence for sentence in built.advice)

@@ -7,7 +7,6 @@ import pytest
 from burnish.data.examples import (
     Faults,
     answer_key,
-    check_brief,
     check_columns,
     check_ids,
     content_hash,
@@ -15,7 +14,7 @@ from burnish.data.examples import (
     nearest,
     read_examples,
 )
-from burnish.errors import BriefError, DataError
+from burnish.errors import DataError
 from burnish.records import DataSettings, Message, Table, Task
 
 
@@ -210,35 +209,6 @@ def test_unknown_columns_of_every_file_are_listed():
     with pytest.raises(DataError) as caught:
         check_columns(task(), tables)
     assert [fault[:2] for fault in caught.value.faults] == ["a:", "b:"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "names", "word"),
-    [
-        ({"train_fraction": 0.9}, {"source"}, "1.1"),
-        ({"output": ()}, {"source"}, "output"),
-        ({"output": ("a", "b")}, {"source"}, "extract"),
-        ({"messages": "m"}, {"source"}, "messages"),
-        ({}, {"test"}, "train"),
-        ({}, {"source", "test"}, "source"),
-    ],
-)
-def test_contradictions_in_the_brief_are_refused(settings, names, word):
-    tables = {name: table([{"text": "x", "label": "a"}]) for name in names}
-    with pytest.raises(BriefError) as caught:
-        check_brief(task(**settings), tables)
-    assert len(caught.value.faults) == 1
-    assert word in caught.value.faults[0]
-
-
-def test_labels_are_chosen_for_classify_alone():
-    with pytest.raises(BriefError, match="labels"):
-        check_brief(task("generate", labels=("a",)), {"source": table(GOOD)})
-
-
-def test_fractions_may_be_off_by_rounding():
-    fractions = {"train_fraction": 0.7, "validation_fraction": 0.1, "test_fraction": 0.2 + 1e-9}
-    check_brief(task(**fractions), {"source": table(GOOD)})
 
 
 def test_repeated_and_missing_ids_are_listed_with_their_rows():

@@ -454,8 +454,9 @@ def test_saved_hf_data_sets(tmp_path: Path) -> None:
         read(tmp_path / "one", split="train")
 
 
-def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import datasets
+    import huggingface_hub
 
     asked: list[tuple[str, str]] = []
 
@@ -467,13 +468,24 @@ def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ValueError("Unknown split\nand a long trace")
         return datasets.Dataset.from_dict({"text": ["a"]})
 
+    def ask(_: Any, name: str, *, timeout: float) -> None:
+        assert timeout <= 5
+        if name.startswith("far/"):
+            raise TimeoutError
+
     monkeypatch.setattr(datasets, "load_dataset", answer)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", ask)
     assert read("org/name", split="test").rows == [{"text": "a"}]
     with pytest.raises(DataError, match="hub cannot be reached"):
         read("org/none")
-    with pytest.raises(DataError, match="from the hub: Unknown split\n"):
+    with pytest.raises(DataError, match=r"from the hub: Unknown split\.\n"):
         read("org/bad")
+    with pytest.raises(DataError, match="hub cannot be reached"):
+        read("far/away")
     assert asked == [("org/name", "test"), ("org/none", "train"), ("org/bad", "train")]
+    (tmp_path / "far___away").mkdir()
+    assert read("far/away").rows == [{"text": "a"}]
 
 
 # Paths

