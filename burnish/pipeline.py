@@ -6,6 +6,7 @@ has changed, and goes on where a killed one stopped. Rooms are imported when the
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -167,8 +168,10 @@ def _data(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         return _skip(found, "data", _sizes(found), progress)
     tables: dict[str, Table] = {}
     for role, path in paths.items():
-        progress(Event("data", f"reading {path}"))
-        tables[role] = read(path)
+        spelled = str(_files(task)[role])
+        progress(Event("data", f"reading {spelled}"))
+        # Records name a file as the brief does, so that they are the same in every folder.
+        tables[role] = replace(read(path), path=spelled)
     progress(Event("data", "checking and splitting"))
     built = build(task, tables)
     fields = {"splits": {}, "rows_read": built.rows_read, "dropped": {}}
@@ -381,8 +384,8 @@ def _file_hash(path: str) -> Any:
 
 
 def _sizes(dataset: Dataset) -> str:
-    sizes = [f"{dataset.splits[name].n} {name}" for name in ("train", "validation", "test")]
-    return ", ".join(sizes) + f"; {sum(dataset.dropped.values())} rows left out"
+    sizes = [f"{dataset.splits[name].n:,} {name}" for name in ("train", "validation", "test")]
+    return ", ".join(sizes) + f"; {sum(dataset.dropped.values()):,} rows left out"
 
 
 def _size(chosen: BaseChoice) -> str:

@@ -6,6 +6,7 @@ Reads a Task; touches no file, so that whether a column exists is for the data r
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from os.path import normpath
 
 from burnish.records import METRICS, Task
 
@@ -91,7 +92,7 @@ def _sources(task: Task) -> Iterator[Contradiction]:
             "to split, or your own training file.",
         )
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        if own[first] is not None and own[first] == own[second]:
+        if own[first] and own[second] and normpath(own[first]) == normpath(own[second]):
             yield (
                 (f"data.{second}", f"data.{first}"),
                 f"`data.{first}` and `data.{second}` are the same file, {own[first]}; expected "

@@ -5,6 +5,7 @@ and check keys.
 """
 
 import json
+import shlex
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,9 +118,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
+        folder = "" if path.parent == Path() else f" --workspace {shlex.quote(str(path.parent))}"
         raise BriefError(
             f"There is no brief at {path}.",
-            hint="burnish init FILE, where FILE holds your examples",
+            hint=f"burnish init FILE{folder}, where FILE holds your examples",
         ) from None
     except UnicodeDecodeError as error:
         raise BriefError(

@@ -4,8 +4,8 @@ Reads Tables in memory; writes nothing. What the user has set is never changed, 
 inferred to agree with it.
 """
 
-import difflib
 import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from burnish.brief.advice import advice_for, pass_mark_for
 from burnish.brief.check import check
 from burnish.brief.columns import Column, columns_of
-from burnish.brief.given import given_settings, nested
+from burnish.brief.given import given_settings, nested, require_columns, require_labels
 from burnish.brief.measure import Measured, answer_length, example_length, measure
 from burnish.brief.prompts import MOST_LABELS, goal_of, instruction_of, template_of
 from burnish.brief.roles import (
@@ -50,7 +50,8 @@ class Proposal:
 
     Attributes:
         reasons: (key, value, why) of everything inferred, left out or ignored.
-        advice: sentences on whether tuning is worth it at all, the weightiest first.
+        advice: sentences on whether tuning is worth it at all, the weightiest first; then what
+            the readers noted of the files.
     """
 
     task: Task
@@ -97,12 +98,12 @@ def propose(tables: dict[str, Table], *, overrides: dict[str, Any]) -> Proposal:
     """
     table = _main_table(tables)
     draft = _Draft(given_settings(overrides, table), tables, columns_of(table), _paths(tables))
-    _require_columns(draft, draft.given)
+    require_columns(draft.given, tables, hint=_flags(draft))
     _choose_shape(draft)
     if draft.values.get("data.messages") is None:
         _choose_inputs(draft)
     _choose_rows(draft)
-    _require_columns(draft, draft.values)
+    require_columns(draft.values, tables, hint=_flags(draft))
     _note_ignored(draft)
     kind = draft.values["kind"]
     multi_label = bool(draft.given.get("multi_label", draft.multi_label))
@@ -110,11 +111,16 @@ def propose(tables: dict[str, Table], *, overrides: dict[str, Any]) -> Proposal:
     measured = measure(table, kind, _inputs(draft), _output(draft), multi_label=multi_label,
                        messages=draft.values.get("data.messages"),
                        labels=tuple(draft.given.get("data.labels", ())))  # fmt: skip
+    if kind == "classify" and _output(draft):
+        column = draft.columns[_output(draft)[0]]
+        require_labels(draft.given, measured.labels, column.atoms or column.counts)
     _choose_prompt(draft, measured)
     _choose_mark(draft)
     _choose_lengths(draft, measured)
     task = _task(draft)
-    return Proposal(task, draft.reasons, draft.questions, advice_for(task, measured, tables))
+    notes = [f"{each.path}: {note}" for each in tables.values() for note in each.notes]
+    advice = [*advice_for(task, measured, tables), *notes]
+    return Proposal(task, draft.reasons, draft.questions, advice)
 
 
 def _main_table(tables: dict[str, Table]) -> Table:
@@ -133,23 +139,6 @@ def _paths(tables: dict[str, Table]) -> dict[str, Any]:
     return {f"data.{name}": table.path for name, table in tables.items()}
 
 
-def _require_columns(draft: _Draft, values: dict[str, Any]) -> None:
-    """The columns in use must exist in every file."""
-    faults = []
-    for key in ("data.inputs", "data.output", "data.messages", "data.group", "data.id"):
-        value = values.get(key)
-        for name in value if isinstance(value, list) else [value]:
-            for table in draft.tables.values():
-                if name is not None and name not in table.columns:
-                    near = difflib.get_close_matches(str(name), table.columns, n=1)
-                    hint = f"; did you mean {near[0]!r}?" if near else ""
-                    faults.append(f"{table.path} has no column {name!r} (`{key}`){hint}")
-    if faults:
-        raise DataError(
-            "A column that is needed does not exist.", faults=faults, hint=_flags(draft)
-        )
-
-
 def _choose_shape(draft: _Draft) -> None:
     """Kind and output, or the column of messages."""
     chats = [name for name, column in draft.columns.items() if column.form == "messages"]
@@ -161,9 +150,9 @@ def _choose_shape(draft: _Draft) -> None:
         return
     if len(draft.columns) < 2:
         raise DataError(
-            f"The file has one column, {', '.join(draft.columns)!r}; expected an input and an "
-            "output.",
-            hint="add the column of answers, or check the separator of the file",
+            f"{_main_table(draft.tables).path} has one column, {', '.join(draft.columns)!r}; "
+            "expected an input and an output.",
+            hint="add the column of answers, or separate the columns by commas, tabs or semicolons",
         )
     fitting = _fitting(draft)
     if not fitting or (fitting[0].score < 1.0 and not {"kind", "data.output"} & set(draft.given)):
@@ -299,7 +288,9 @@ def _task(draft: _Draft) -> Task:
     task, faults = check(nested({**draft.values, **draft.given}))
     if task is None:
         raise BriefError(
-            "These settings cannot stand together.", faults=faults, hint="change the settings named"
+            "These settings cannot stand together.",
+            faults=faults,
+            hint="repeat the command with one of them changed or left out",
         )
     return task
 
@@ -313,10 +304,13 @@ def _output(draft: _Draft) -> tuple[str, ...]:
 
 
 def _flags(draft: _Draft) -> str:
-    names = list(draft.columns)
+    names = [name for name, column in draft.columns.items() if column.distinct > 1]
+    if len(names) < 2:
+        return "give the answers a column of their own, filled and not the same in every row"
     text = max(names, key=lambda name: draft.columns[name].median, default="COLUMN")
     other = next((name for name in reversed(names) if name != text), "COLUMN")
-    return f"name the columns, e.g. --inputs {text!r} --output {other!r}; found {', '.join(names)}"
+    flags = f"--inputs {shlex.quote(text)} --output {shlex.quote(other)}"
+    return f"name the columns, e.g. {flags}; found {', '.join(draft.columns)}"
 
 
 def _name(draft: _Draft, kind: str) -> str:

@@ -55,10 +55,10 @@ class Candidate:
 
 
 def output_candidates(columns: dict[str, Column]) -> list[Candidate]:
-    """Every plausible output with its kind, the likeliest first."""
+    """Every plausible output with its kind, the likeliest first; never one that does not vary."""
     found: list[Candidate] = []
     for column in columns.values():
-        if column.form not in ("empty", "messages"):
+        if column.form not in ("empty", "messages") and (column.distinct > 1 or column.n == 1):
             found += _as_outputs(column, columns)
     found += _fields_within_a_text(columns)
     return sorted(found, key=lambda candidate: -candidate.score)

@@ -1,1 +1,1 @@
-"""Engines: prompts in, answers out. `fake` needs no model; `local` runs one with torch."""
+"""Engines: prompts in, answers out; `local` runs a model in this process."""

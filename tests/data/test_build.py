@@ -277,8 +277,9 @@ def test_further_answers_become_references_outside_train_only():
 def test_cut_chats_are_noted():
     chat = [{"role": role, "content": f"{role}"} for role in ("user", "assistant", "user")]
     made = [{"m": [{"role": "user", "content": f"q{i}"}, *chat[1:2]]} for i in range(59)]
+    other = [chat[0], {"role": "assistant", "content": "another"}, chat[2]]
     built = build(task("generate", inputs=(), output=(), messages="m"), {
-        "source": table([*made, {"m": [*chat[:1], {"role": "assistant", "content": "b"}, chat[2]]}]),
+        "source": table([*made, {"m": other}]),
     })  # fmt: skip
     check_sound(built)
     assert any("chats: 1: source row 60" in sentence for sentence in built.advice)

@@ -1,0 +1,215 @@
+"""The one-row batch equals the padded batch: losses, adapter gradients, answers, choices."""
+
+import copy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import PreTrainedModel
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny import FAMILIES, tiny_model
+
+from burnish.chat.render import Encoded
+from burnish.engines import rows
+from burnish.engines.local import LocalEngine
+
+CPU = torch.device("cpu")
+PREFIX = list(range(10, 23))
+
+
+def make_examples() -> list[Encoded]:
+    """Eight examples of mixed length with a common prefix of 13 tokens."""
+    generator = torch.Generator().manual_seed(3)
+    examples = []
+    for size in (3, 11, 5, 24, 7, 2, 16, 9):
+        own = torch.randint(30, 300, (size + 4,), generator=generator).tolist()
+        trained = [False] * (len(PREFIX) + size) + [True] * 4
+        examples.append(Encoded(PREFIX + own, trained, truncated=False))
+    return examples
+
+
+def padded_losses(model: torch.nn.Module, examples: list[Encoded]) -> torch.Tensor:
+    """Losses of a right-padded batch with the model's stock attention, in the examples' order."""
+    longest = max(len(example.ids) for example in examples)
+    ids = torch.tensor([one.ids + [1] * (longest - len(one.ids)) for one in examples])
+    seen = torch.tensor([[1] * len(one.ids) + [0] * (longest - len(one.ids)) for one in examples])
+    logits = model(input_ids=ids, attention_mask=seen, use_cache=False).logits
+    losses = []
+    for number, one in enumerate(examples):
+        at = [place for place in range(1, len(one.ids)) if one.trained[place]]
+        scores = logits[number, [place - 1 for place in at]].float()
+        targets = torch.tensor([one.ids[place] for place in at])
+        losses.append(torch.nn.functional.cross_entropy(scores, targets, reduction="none"))
+    return torch.cat(losses)
+
+
+def row_wise_losses(model: torch.nn.Module, examples: list[Encoded], tokens: int) -> torch.Tensor:
+    made = rows.make_rows(examples, tokens, share=True)
+    return torch.cat([rows.row_losses(model, row, CPU) for row in made])
+
+
+def adapted(model: PreTrainedModel) -> torch.nn.Module:
+    """The model with an adapter that does something (B starts at zero otherwise)."""
+    target = "all-linear" if model.config.model_type != "gpt2" else ["c_attn", "c_fc", "c_proj"]
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=target)
+    tuned = get_peft_model(model, config)
+    torch.manual_seed(5)
+    for name, weight in tuned.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    return tuned.eval()
+
+
+def gradients(model: torch.nn.Module, losses: torch.Tensor) -> torch.Tensor:
+    model.zero_grad()
+    losses.mean().backward()
+    return torch.cat(
+        [weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]
+    )
+
+
+def apart(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Relative distance of two vectors."""
+    return float((a - b).detach().norm() / b.detach().norm())
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_losses_and_adapter_gradients_equal_the_padded_batch(family: str) -> None:
+    examples = make_examples()
+    stock = adapted(tiny_model(family))
+    in_rows = copy.deepcopy(stock)
+    assert rows.use_rows(in_rows.get_base_model())
+    wanted = padded_losses(stock, examples)
+    wanted_gradients = gradients(stock, wanted)
+    for tokens in (10_000, 60, 1):
+        given = row_wise_losses(in_rows, examples, tokens)
+        assert apart(given.detach(), wanted.detach()) < 1e-5
+        assert apart(gradients(in_rows, given), wanted_gradients) < 1e-5
+
+
+def test_every_listed_family_is_proved() -> None:
+    assert set(FAMILIES) == rows.FAMILIES
+
+
+def test_an_unlisted_family_keeps_its_own_attention() -> None:
+    model = tiny_model("olmo2")
+    assert not rows.use_rows(model)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_the_prefix_is_laid_once() -> None:
+    examples = make_examples()
+    (row,) = rows.make_rows(examples, 10_000, share=True)
+    assert row.layout.prefix == len(PREFIX)
+    own = sum(len(example.ids) - len(PREFIX) for example in examples)
+    assert row.input_ids.shape == (1, len(PREFIX) + own)
+    assert row.tokens == sum(len(example.ids) for example in examples)
+
+
+def test_no_example_sees_another() -> None:
+    examples = make_examples()
+    model = tiny_model("llama")
+    rows.use_rows(model)
+    (row,) = rows.make_rows(examples, 10_000, share=True)
+    before = rows.row_losses(model, row, CPU)
+    changed = [*examples]
+    ids = [*examples[3].ids[:-1], 299 - examples[3].ids[-1] + 10]
+    ids[20] = 7
+    changed[3] = Encoded(ids, examples[3].trained, truncated=False)
+    (other,) = rows.make_rows(changed, 10_000, share=True)
+    after = rows.row_losses(model, other, CPU)
+    same = row.owners != 3
+    assert torch.equal(before[same], after[same])
+    assert not torch.equal(before[~same], after[~same])
+
+
+def test_a_loss_inside_the_common_beginning_is_not_shared_away() -> None:
+    ids = list(range(40, 52))
+    trained = [False, False, True, True] + [False] * 4 + [True] * 4
+    twins = [Encoded(ids, trained, truncated=False), Encoded([*ids[:-1], 99], trained, False)]
+    made = rows.make_rows(twins, 1000, share=True)
+    assert sum(len(row.targets) for row in made) == 12
+    model = tiny_model("llama")
+    wanted = padded_losses(model, twins)
+    rows.use_rows(model)
+    assert apart(torch.cat([rows.row_losses(model, row, CPU) for row in made]), wanted) < 1e-5
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_choices_equal_scoring_each_ending_alone(family: str) -> None:
+    prompts = [example.ids for example in make_examples()]
+    endings = [[50, 51, 1], [50, 60, 61, 62, 1], [70, 1]]
+    stock = tiny_model(family)
+    wanted = torch.stack(
+        [
+            -padded_losses(
+                stock, [Encoded(prompt + ending, mask(prompt, ending), truncated=False)]
+            ).sum()
+            for prompt in prompts
+            for ending in endings
+        ]
+    )
+    given = LocalEngine(copy.deepcopy(stock), [1]).choose(prompts, endings)
+    assert apart(torch.tensor(given).flatten(), wanted.detach()) < 1e-5
+
+
+def mask(prompt: list[int], ending: list[int]) -> list[bool]:
+    return [False] * len(prompt) + [True] * len(ending)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_answers_equal_transformers_generate(family: str) -> None:
+    prompts = [example.ids for example in make_examples()]
+    model = tiny_model(family, seed=1)
+    wanted = []
+    for prompt in prompts:
+        ids = model.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=20,
+            do_sample=False,
+            eos_token_id=[1, *range(3, 9)],
+            pad_token_id=1,
+        )[0].tolist()
+        wanted.append(ids[len(prompt) :])
+    ends = [1, *range(3, 9)]
+    given = LocalEngine(model, ends).write(prompts, max_new_tokens=20)
+    for one, ids in zip(given, wanted, strict=True):
+        stopped = ids[-1] in ends
+        assert one.ids == (ids[:-1] if stopped else ids)
+        assert one.stopped == stopped
+
+
+def test_answers_in_a_batch_equal_answers_alone_when_some_stop_early() -> None:
+    prompts = [example.ids for example in make_examples()]
+    engine = LocalEngine(tiny_model("llama", seed=1), [1])
+    free = [one.ids for one in engine.write(prompts, max_new_tokens=24)]
+    ends = sorted({ids[at] for at, ids in enumerate(free) if len(ids) > at})
+    stopping = LocalEngine(tiny_model("llama", seed=1), ends)
+    together = stopping.write(prompts, max_new_tokens=24)
+    alone = [stopping.write([prompt], max_new_tokens=24)[0] for prompt in prompts]
+    assert together == alone
+    assert any(one.stopped for one in together)
+
+
+def test_a_constraint_is_kept() -> None:
+    engine = LocalEngine(tiny_model("llama"), [1])
+    prompts = [example.ids for example in make_examples()]
+    allowed = {0: [60, 61], 1: [70], 2: [1]}
+    written = engine.write(prompts, max_new_tokens=9, constraint=lambda ids: allowed[len(ids)])
+    assert all(one.ids[0] in (60, 61) and one.ids[1:] == [70] for one in written)
+    assert all(one.stopped for one in written)
+
+
+@pytest.mark.parametrize("family", ["llama", "olmo2"])
+def test_reference_losses_equal_the_padded_batch(family: str) -> None:
+    examples = make_examples()
+    stock = tiny_model(family)
+    prompts = [example.ids[:-4] for example in examples]
+    references = [example.ids[-4:] for example in examples]
+    wanted = padded_losses(stock, examples).view(len(examples), 4).sum(1)
+    given = LocalEngine(copy.deepcopy(stock), [1]).losses(prompts, references)
+    assert apart(torch.tensor(given), wanted.detach()) < 1e-5
