@@ -93,18 +93,29 @@ def _nested(value: Any) -> Any:
 
 def _labels(value: Any, *, several: bool) -> tuple[str, ...]:
     if not several:
-        label = "" if value is None else " ".join(str(value).split())
+        if isinstance(value, list) and len(value) == 1:
+            (value,) = value
+        label = "" if value is None or value == [] else " ".join(str(value).split())
         if not label:
             raise ValueError("the label is empty")
         return (label,)
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        parsed = _loads(value, strict=True) if value.startswith("[") else None
-        separator = next((mark for mark in "|;\n," if mark in value), None)
-        value = parsed if parsed is not None else value.split(separator) if separator else [value]
-    names = (" ".join(str(item).split()) for item in value)
+    names = (" ".join(str(item).split()) for item in _listed(value))
     return tuple(sorted({name for name in names if name}))
+
+
+def _listed(value: Any) -> list[Any]:
+    """The labels in a cell: a list, JSON of a list, or text with a separator."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, str):
+        return [value]
+    parsed = _loads(value, strict=True) if value.startswith("[") else None
+    if isinstance(parsed, list):
+        return parsed
+    separator = next((mark for mark in "|;\n," if mark in value), None)
+    return value.split(separator) if separator else [value]
 
 
 def _texts(value: Any) -> list[str]:

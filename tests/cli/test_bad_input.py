@@ -422,7 +422,8 @@ def test_a_disk_that_fills_up(burnish: Call, small_disk: Path) -> None:
     assert files()["disk/burnish.yaml"] == brief
     (small_disk / "rest").unlink()
     write("data.csv", csv())
-    assert burnish("data", "-w", "disk", "--quiet")[0] == 0
+    code, _, err = burnish("data", "-w", "disk", "--quiet")
+    assert code == 0, err
 
 
 def test_a_file_larger_than_the_limit() -> None:

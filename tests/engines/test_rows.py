@@ -1,16 +1,12 @@
 """The one-row batch equals the padded batch: losses, adapter gradients, answers, choices."""
 
 import copy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import PreTrainedModel
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny import FAMILIES, tiny_model
+from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
 from burnish.engines import rows

@@ -14,7 +14,6 @@ KILLS = 10
 
 
 def test_ten_kills_end_in_the_same_record_hashes(tmp_path: Path) -> None:
-    sys.path.insert(0, str(TESTS))
     from tiny import save_tiny_base
 
     base = save_tiny_base(tmp_path / "base")
