@@ -145,9 +145,9 @@ def _answer(
             tell=tell,
         )
     descriptions = {
-        "zero-shot": "the base model with the instruction alone",
-        "few-shot": f"the base model with the instruction and {len(shots)} worked examples",
-        "tuned": "the base model with the trained adapter",
+        "zero-shot": "The base model with the instruction alone.",
+        "few-shot": f"The base model with the instruction and {len(shots)} worked examples.",
+        "tuned": "The base model with the trained adapter.",
     }
     return answers, descriptions[system]
 

@@ -119,6 +119,9 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def _explain(path: Path, error: OSError) -> tuple[str]:
+    safe = "Nothing that stood is lost."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (f"The disk is full: {path} could not be written. Nothing that stood is lost.",)
+        return (f"The disk is full: {path} could not be written. {safe}",)
+    if error.errno == errno.EFBIG:
+        return (f"{path} is larger than this system lets a file be. {safe}",)
     return (f"{path} could not be read or written: {error.strerror or error}.",)

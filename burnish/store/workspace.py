@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from burnish.errors import WorkspaceError
 from burnish.records import BaseChoice, Dataset, Git, Record, Report, Run
-from burnish.store.files import disk_errors, write_text
+from burnish.store.files import disk_errors, sha256_file, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -91,10 +91,15 @@ class Workspace:
         return sorted(found, key=lambda record: (record.started_at, record.id))
 
     def find_complete(self, kind: type[AnyRecord], inputs_hash: str) -> AnyRecord | None:
-        """The newest complete record that was made from exactly these inputs."""
+        """The newest complete record that was made from exactly these inputs and is still whole.
+
+        A record whose files were changed or removed since does not count.
+        """
         for record in reversed(self.records(kind)):
             if record.inputs_hash == inputs_hash and record.status == "complete":
-                return record
+                files = {self.path(record, name): seal for name, seal in record.files.items()}
+                if all(path.exists() and sha256_file(path) == files[path] for path in files):
+                    return record
         return None
 
     def start(

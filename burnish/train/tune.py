@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,15 @@ def _refuse_nothing_to_learn(train: _Encoded, validation: _Encoded, max_length: 
             )
 
 
+def _refuse_missing_trackers(settings: TrainSettings) -> None:
+    missing = [name for name in settings.report_to if find_spec(name) is None]
+    if missing:
+        raise TrainingError(
+            f"train.report_to names {', '.join(missing)}, which is not installed.",
+            hint=f"pip install {' '.join(missing)}, or take it out of train.report_to",
+        )
+
+
 def _set_up(
     task: Task,
     folder: Path,
@@ -138,6 +148,7 @@ def _set_up(
     progress: Progress,
 ) -> tuple[RowTrainer, Journal]:
     settings = task.train
+    _refuse_missing_trackers(settings)
     in_rows = use_rows(model)
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))

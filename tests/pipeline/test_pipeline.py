@@ -173,6 +173,21 @@ def test_examples_that_cannot_fit_are_refused_before_training(
         pipeline.run_train(workspace)
 
 
+def test_a_tracker_that_is_not_installed_is_refused(tmp_path: Path, tiny_base: Path) -> None:
+    workspace = workspace_for(tmp_path, tiny_base, "classify", report_to=("trackio",))
+    with pytest.raises(TrainingError, match="trackio, which is not installed"):
+        pipeline.run_train(workspace)
+
+
+def test_a_step_whose_files_were_changed_is_done_again(tmp_path: Path, tiny_base: Path) -> None:
+    workspace = workspace_for(tmp_path, tiny_base, "classify")
+    run = pipeline.run_train(workspace)
+    workspace.path(run, "adapter/adapter_model.safetensors").write_bytes(b"changed")
+    again = pipeline.run_train(workspace)
+    assert again.id == f"{run.id}-2"
+    assert again.files == run.files
+
+
 def test_early_stopping_keeps_the_best_epoch(tmp_path: Path, tiny_base: Path) -> None:
     workspace = workspace_for(
         tmp_path, tiny_base, "summarize", epochs=6, learning_rate=0.3, batch_size=4
