@@ -28,7 +28,7 @@ from burnish.records import (
     silent,
 )
 from burnish.store import Workspace
-from burnish.store.files import sha256_file, sha256_tree, write_lines
+from burnish.store.files import disk_errors, sha256_file, sha256_tree, write_lines
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
@@ -61,6 +61,7 @@ def write_proposal(workspace: Workspace, proposal: "Proposal", *, force: bool = 
     """
     from burnish.brief.file import write_brief
 
+    workspace.refuse_no_folder()
     if workspace.brief.exists() and not force:
         raise BriefError(
             f"{workspace.brief} exists already.", hint="edit it, or replace it with --force"
@@ -328,11 +329,17 @@ def _step(
     seed: int,
     fields: dict[str, Any],
 ) -> Iterator[AnyRecord]:
-    """A started record; on an error it is written as failed, with the reason."""
+    """A started record; on an error it is written as failed, with the reason.
+
+    A failed data set or base leaves nothing to go on with, so nothing of it stays.
+    """
     record = workspace.start(kind, inputs_hash, parents=parents, seed=seed, fields=fields)
     try:
         yield record
     except Exception as error:
+        if isinstance(record, Dataset | BaseChoice):
+            workspace.discard(record)
+            raise
         reason = error.message if isinstance(error, BurnishError) else repr(error)
         with suppress(BurnishError):  # the disk may be what failed
             workspace.fail(record, reason)
@@ -371,15 +378,18 @@ def _relative(path: str, folder: Path) -> str:
     """A path as the brief spells it: relative to the workspace where it exists."""
     import os
 
-    return os.path.relpath(path, folder) if Path(path).exists() else path
+    if not Path(path).exists():
+        return path
+    return os.path.relpath(Path(path).resolve(), folder.resolve())
 
 
 def _file_hash(path: str) -> Any:
     local = Path(path)
-    if local.is_dir():
-        return sha256_tree(local)
-    if local.is_file():
-        return sha256_file(local)
+    with disk_errors(local):
+        if local.is_dir():
+            return sha256_tree(local)
+        if local.is_file():
+            return sha256_file(local)
     return path
 
 

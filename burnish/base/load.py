@@ -26,6 +26,8 @@ from burnish.records import BaseChoice, TrainSettings
 from burnish.store import Workspace
 from burnish.store.files import disk_errors
 
+_OTHER = "name another base, such as smollm2-135m, under base: in burnish.yaml"
+
 
 def choose(workspace: Workspace, record: BaseChoice) -> BaseChoice:
     """Find the base of a started record and complete it.
@@ -60,7 +62,9 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BaseModelError(f"The tokenizer in {folder} cannot be loaded: {error}") from error
+        raise BaseModelError(
+            f"The tokenizer in {folder} cannot be loaded: {error}", hint=_OTHER
+        ) from error
 
 
 def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
@@ -141,7 +145,9 @@ def _config(folder: Path) -> Any:
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise BaseModelError(f"{folder} holds no model transformers knows: {error}") from error
+        raise BaseModelError(
+            f"{folder} holds no model transformers knows: {error}", hint=_OTHER
+        ) from error
     if getattr(config, "is_encoder_decoder", False):
         raise BaseModelError(
             f"{folder} is an encoder-decoder ({config.model_type}); a causal language model is "
@@ -173,7 +179,9 @@ def _converted(found: Found) -> Path:
             if not folder.exists():
                 fresh.rename(folder)
         except (ValueError, KeyError, NotImplementedError) as error:
-            raise BaseModelError(f"{found.path} cannot be read as a GGUF model: {error}") from error
+            raise BaseModelError(
+                f"{found.path.name} cannot be read as a GGUF model: {error}", hint=_OTHER
+            ) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     return folder

@@ -123,5 +123,6 @@ def _explain(path: Path, error: OSError) -> tuple[str]:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (f"The disk is full: {path} could not be written. {safe}",)
     if error.errno == errno.EFBIG:
-        return (f"{path} is larger than this system lets a file be. {safe}",)
+        reason = "it is larger than this system lets a file be"
+        return (f"{path} could not be written: {reason}. {safe}",)
     return (f"{path} could not be read or written: {error.strerror or error}.",)

@@ -65,24 +65,37 @@ class Workspace:
         Raises:
             WorkspaceError: another Burnish command is working here.
         """
+        self.refuse_no_folder()
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / ".burnish.lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise WorkspaceError(
+                    f"Another burnish command is working in {self.folder}.",
+                    hint="wait for it, or name another folder with --workspace",
+                ) from error
         try:
-            with lock:
-                yield
-        except Timeout as error:
-            raise WorkspaceError(
-                f"Another burnish command is working in {self.folder}.",
-                hint="wait for it, or name another folder with --workspace",
-            ) from error
+            yield
+        finally:
+            lock.release()
+
+    def refuse_no_folder(self) -> None:
+        """Raise WorkspaceError where the workspace's path, or one above it, is a file."""
+        for path in (self.folder, *self.folder.parents):
+            if path.is_file():
+                raise WorkspaceError(
+                    f"{path} is not a folder, so no workspace can be there.",
+                    hint="name a folder with --workspace",
+                )
 
     def records(self, kind: type[AnyRecord]) -> list[AnyRecord]:
         """All records of a kind, oldest first."""
         found = []
         for path in (self.folder / _FOLDERS[kind]).glob("*/record.json"):
             try:
-                found.append(kind.model_validate_json(path.read_text(encoding="utf-8")))
+                found.append(kind.model_validate_json(path.read_bytes()))
             except ValidationError as error:
                 raise WorkspaceError(
                     f"{path} is not a record of this version of Burnish.",
@@ -158,7 +171,7 @@ class Workspace:
         write_text(self.path(record, "record.json"), record.model_dump_json(indent=2) + "\n")
 
     def discard(self, record: Record) -> None:
-        """Remove the folder of a step that found a mistake before it made anything."""
+        """Remove the folder of a failed step that leaves nothing to go on with."""
         shutil.rmtree(self.path(record), ignore_errors=True)
 
     def _free_id(self, kind: type[Record], inputs_hash: str) -> str:
