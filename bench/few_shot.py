@@ -2,7 +2,8 @@
 
     python bench/few_shot.py my-task 1 3 5
 
-The sealed test split stays closed. Prints the primary metric for each number of worked examples.
+The sealed test split stays closed. Prints the primary metric for each number of worked examples,
+on the first 50 validation examples.
 """
 
 import sys
@@ -27,7 +28,7 @@ def main(folder: str, counts: list[int]) -> None:
     tokenizer = load_tokenizer(Path(base.path))
     engine = LocalEngine(load_model(base, task.train), end_tokens(Path(base.path), tokenizer))
     train = read_split(workspace, dataset, "train")
-    validation = read_split(workspace, dataset, "validation")
+    validation = read_split(workspace, dataset, "validation")[:50]
     for count in counts:
         prompt = task.prompt.model_copy(update={"shots": count})
         asked = task.model_copy(update={"prompt": prompt})

@@ -4,6 +4,7 @@ Each step reads the records before it from the workspace, is skipped when nothin
 has changed, and goes on where a killed one stopped. Rooms are imported when they are needed.
 """
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -314,6 +315,7 @@ def _engine(
     from burnish.engines.local import LocalEngine
 
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
+    gc.collect()  # the model before this one, and the optimiser's state, lie in cycles
     if system == "tuned":
         yield LocalEngine(load_tuned(chosen, task.train, workspace.path(tuned, "adapter")), end)
     else:

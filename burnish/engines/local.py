@@ -21,7 +21,7 @@ from burnish.engines.rows import (
     use_rows,
 )
 
-TOKENS_AT_ONCE = 4096
+TOKENS_AT_ONCE = 1024
 """Most tokens of one measuring row; bounds memory, changes no result."""
 
 

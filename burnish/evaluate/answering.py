@@ -16,7 +16,7 @@ from burnish.engines.engine import Constraint, Engine
 from burnish.records import Answer, Example, Task
 from burnish.store.files import append_lines, read_finished_lines, write_lines
 
-_TOKENS_HELD = 24_000
+_TOKENS_HELD = 12_000
 """Most tokens of prompts and answers in memory at once; bounds memory."""
 
 
