@@ -3,6 +3,7 @@
 from burnish.records.answers import Answer, AnsweredExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
+from burnish.records.finding import Action, Change, Finding, FindingKind, Review
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.steps import (
     BaseChoice,
@@ -21,7 +22,10 @@ from burnish.records.steps import (
 )
 from burnish.records.table import Table
 from burnish.records.task import (
+    CLEANING_RULES,
     METRICS,
+    CheckSettings,
+    CleaningRule,
     DataSettings,
     EvaluateSettings,
     MetricName,
@@ -34,10 +38,15 @@ from burnish.records.task import (
 )
 
 __all__ = [
+    "CLEANING_RULES",
     "METRICS",
+    "Action",
     "Answer",
     "AnsweredExample",
     "BaseChoice",
+    "Change",
+    "CheckSettings",
+    "CleaningRule",
     "DataSettings",
     "Dataset",
     "Decision",
@@ -46,6 +55,8 @@ __all__ = [
     "EvaluateSettings",
     "Event",
     "Example",
+    "Finding",
+    "FindingKind",
     "Git",
     "LabelScore",
     "Message",
@@ -56,6 +67,7 @@ __all__ = [
     "PromptSettings",
     "Record",
     "Report",
+    "Review",
     "Role",
     "Run",
     "Score",

@@ -17,6 +17,11 @@ MetricName = Literal[
     "chrf", "bleu",
 ]  # fmt: skip
 SystemName = Literal["zero-shot", "few-shot", "classic", "tuned"]
+CleaningRule = Literal["mojibake", "html", "control", "unicode", "boilerplate", "whitespace"]
+CLEANING_RULES: tuple[CleaningRule, ...] = (
+    "mojibake", "html", "control", "unicode", "boilerplate", "whitespace",
+)  # fmt: skip
+"""The repairs of texts, in the order they run."""
 
 METRICS: dict[TaskKind, tuple[MetricName, ...]] = {
     "classify": ("macro_f1", "micro_f1", "accuracy"),
@@ -58,6 +63,44 @@ class DataSettings(_Settings):
     max_rows: int | None = Field(None, ge=1, description="Use at most this many rows, by content.")
     labels: tuple[str, ...] = Field((), description="Keep only rows with these labels.")
     allow_small: bool = Field(False, description="Go on with fewer than 50 examples.")
+
+
+class CheckSettings(_Settings):
+    """What is looked for in the examples, and what is done about it."""
+
+    cleaning: tuple[CleaningRule, ...] = Field(
+        CLEANING_RULES, description="Repairs of texts; leave one out to switch it off."
+    )
+    near_duplicates: Literal["drop", "report", "off"] = Field(
+        "drop", description="Rows whose inputs share most of their word runs and whose answers fit."
+    )
+    similarity: float = Field(
+        0.7, gt=0, le=1, description="Share of word runs (Jaccard) from which rows are near."
+    )
+    meaning: str | None = Field(
+        None, description="sentence-transformers model that also compares inputs by meaning."
+    )
+    meaning_similarity: float = Field(
+        0.85, gt=0, le=1, description="Cosine from which two inputs mean the same."
+    )
+    personal_data: Literal["report", "mask", "replace", "drop", "off"] = Field(
+        "report", description="What is done about names, numbers and addresses of people."
+    )
+    ner_model: str | None = Field(
+        None, description="spaCy model that also finds names and places, such as en_core_web_sm."
+    )
+    keep_mapping: bool = Field(
+        False, description="Store what was masked or replaced, in a file only you can read."
+    )
+    label_errors: Literal["report", "off"] = Field(
+        "report", description="Labels and answers that are probably wrong, ranked."
+    )
+    balance: Literal["none", "oversample", "undersample", "weights"] = Field(
+        "none", description="classify: even out the labels of the training split, and of no other."
+    )
+    most_rows: int = Field(
+        20_000, ge=100, description="Rows that slow checks look at; of more, a sample by content."
+    )
 
 
 class PromptSettings(_Settings):
@@ -137,6 +180,7 @@ class Task(_Settings):
     base: str = Field("smollm2-135m", description="Base model: a name, hub id, folder or GGUF.")
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     data: DataSettings
+    checks: CheckSettings = CheckSettings()
     prompt: PromptSettings = PromptSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

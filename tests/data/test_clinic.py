@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from burnish.data.clinic import SMALLEST, write_clinic
-from burnish.data.clinic_words import Drug, load_words, overlap, shingles
+from burnish.data.clinic.notes import SMALLEST, write_clinic
+from burnish.data.clinic.words import Drug, load_words, overlap, shingles
 from burnish.errors import DataError
 
 HOUSE_FORMAT = re.compile(

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from itertools import islice
 
-from burnish.data.draft import Draft, name_faults, place
+from burnish.data.reading.draft import Draft, name_faults, place
 
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon"}
 _NO_COLUMNS = "neither JSON nor a header of columns separated by commas, tabs or semicolons"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from burnish.data.readers import read
+from burnish.data.reading.readers import read
 from burnish.errors import DataError
 from burnish.records import Table
 
@@ -512,7 +512,7 @@ def test_folder_that_is_no_data_set(tmp_path: Path) -> None:
 
 def test_import_brings_no_heavy_library() -> None:
     code = (
-        "import sys, burnish.data.readers; "
+        "import sys, burnish.data.reading.readers; "
         "print({'pandas', 'pyarrow', 'datasets', 'openpyxl'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from burnish.data.draft import Draft, name_faults
+from burnish.data.reading.draft import Draft, name_faults
 from burnish.errors import DataError
 
 SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".arrow"}

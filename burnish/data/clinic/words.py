@@ -85,7 +85,7 @@ class Visit:
 
 def load_words() -> dict[str, Any]:
     """All of clinic.toml."""
-    return tomllib.loads(files("burnish.data").joinpath("clinic.toml").read_text("utf-8"))
+    return tomllib.loads(files("burnish.data.clinic").joinpath("clinic.toml").read_text("utf-8"))
 
 
 def draw_visit(rng: random.Random, words: dict[str, Any], case: dict[str, Any]) -> Visit:

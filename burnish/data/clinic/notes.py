@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from burnish.data.clinic_words import (
+from burnish.data.clinic.words import (
     NOTE_WORDS,
     Visit,
     draw_visit,

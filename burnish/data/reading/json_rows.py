@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from burnish.data.draft import Draft, kind_of, place
+from burnish.data.reading.draft import Draft, kind_of, place
 
 _SHAPES = "a list of objects, an object with one list of objects, or an object of columns"
 _PROBE = 50

@@ -9,7 +9,7 @@ Alpaca's instruction, input and output stay ordinary columns.
 from collections import Counter
 from typing import Any
 
-from burnish.data.draft import Draft, kind_of
+from burnish.data.reading.draft import Draft, kind_of
 
 _ROLES = {
     "system": "system",

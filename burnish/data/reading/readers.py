@@ -17,8 +17,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from burnish.data.chats import recognise
-from burnish.data.containers import (
+from burnish.data.reading.chats import recognise
+from burnish.data.reading.containers import (
     FORMATS,
     SUFFIXES,
     is_workbook,
@@ -27,9 +27,9 @@ from burnish.data.containers import (
     read_hub,
     read_parquet,
 )
-from burnish.data.delimited import read_delimited
-from burnish.data.draft import Draft, kind_of
-from burnish.data.json_rows import holds_json, read_json
+from burnish.data.reading.delimited import read_delimited
+from burnish.data.reading.draft import Draft, kind_of
+from burnish.data.reading.json_rows import holds_json, read_json
 from burnish.errors import DataError
 from burnish.records import Table
 
