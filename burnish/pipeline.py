@@ -49,7 +49,7 @@ def init(files: dict[str, str], workspace: Workspace, overrides: dict[str, Any])
         DataError: a file cannot be read, or no input or output can be told.
     """
     from burnish.brief.propose import propose
-    from burnish.data.readers import read
+    from burnish.data.reading.readers import read
 
     return propose({role: read(path) for role, path in files.items()}, overrides=overrides)
 
@@ -141,7 +141,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
 
 def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
     """The whole way on embedded visit notes and the embedded model."""
-    from burnish.data.clinic import write_clinic
+    from burnish.data.clinic.notes import write_clinic
 
     if not workspace.brief.exists():
         notes, _ = write_clinic(workspace.folder)
@@ -156,7 +156,7 @@ _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96
 
 def _data(workspace: Workspace, task: Task, force: bool, progress: Progress) -> Dataset:
     from burnish.data.build import build
-    from burnish.data.readers import read
+    from burnish.data.reading.readers import read
 
     paths = {role: _locate(path, workspace) for role, path in _files(task).items() if path}
     depends = {
