@@ -50,11 +50,13 @@ class Encoded:
         ids: prompt and answer, with the end token [tokens].
         trained: which tokens carry a loss [tokens].
         truncated: an input was cut so that the answer fits.
+        weight: of its losses; 1 is an example like any other.
     """
 
     ids: list[int]
     trained: list[bool]
     truncated: bool
+    weight: float = 1.0
 
 
 class Renderer:

@@ -12,7 +12,7 @@ errors to standard error. Nothing heavy is imported before a command runs.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from burnish.cli import data
 from burnish.cli.flags import InitCommand, given_files, given_settings
+from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
-    from burnish.records import BaseChoice, Dataset, Report, Run
 
 QUIET_LIBRARIES = {
     "DATASETS_VERBOSITY": "error",
@@ -48,17 +49,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-WorkspaceFlag = Annotated[
-    Path, typer.Option("--workspace", "-w", metavar="DIR", help="The task's folder.")
-]
-ForceFlag = Annotated[bool, typer.Option("--force", help="Repeat even where nothing changed.")]
-JsonFlag = Annotated[
-    bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")
-]
-QuietFlag = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print the outcome in one line; no progress.")
-]
+app.add_typer(data.app, name="data")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -113,7 +104,7 @@ def demo(
     """The whole way on embedded data and the embedded model."""
     from burnish import pipeline
 
-    _run_step(pipeline.demo, workspace, force=force, as_json=as_json, quiet=quiet)
+    run_step(pipeline.demo, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
 @app.command(cls=InitCommand)
@@ -200,18 +191,7 @@ def run(
     """
     from burnish import pipeline
 
-    _run_step(pipeline.run, workspace, force=force, as_json=as_json, quiet=quiet)
-
-
-@app.command()
-def data(
-    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
-    as_json: JsonFlag = False, quiet: QuietFlag = False,
-) -> None:  # fmt: skip
-    """Read, clean and split the examples; seal the test split."""
-    from burnish import pipeline
-
-    _run_step(pipeline.run_data, workspace, force=force, as_json=as_json, quiet=quiet)
+    run_step(pipeline.run, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -222,7 +202,7 @@ def base(
     """Find the base model and check it."""
     from burnish import pipeline
 
-    _run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
+    run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -233,7 +213,7 @@ def train(
     """Tune the base model on the training split."""
     from burnish import pipeline
 
-    _run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
+    run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
 @app.command()
@@ -244,31 +224,7 @@ def evaluate(
     """Compare all systems on the sealed test split."""
     from burnish import pipeline
 
-    _run_step(pipeline.run_evaluate, workspace, force=force, as_json=as_json, quiet=quiet)
-
-
-def _run_step(
-    step: "Callable[..., Dataset | BaseChoice | Run | Report]",
-    folder: Path, *, force: bool, as_json: bool, quiet: bool,
-) -> None:  # fmt: skip
-    """Do a step under progress, print its record, and exit with the code of its verdict."""
-    from burnish.cli import show
-    from burnish.cli.progress import shown
-    from burnish.records import Report
-    from burnish.store import Workspace
-
-    workspace = Workspace(folder)
-    # Whatever a library prints goes to standard error: standard output holds the record alone.
-    with redirect_stdout(sys.stderr), shown(quiet=quiet) as progress:
-        record = step(workspace, force=force, progress=progress)
-    if as_json:
-        show.as_json(record)
-    elif quiet:
-        show.outcome(workspace, record)
-    else:
-        show.record(workspace, record)
-    if isinstance(record, Report) and (record.verdict is None or record.verdict.decision != "ship"):
-        raise typer.Exit(1)
+    run_step(pipeline.run_evaluate, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
 def _say(error: BurnishError) -> None:

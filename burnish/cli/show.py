@@ -57,12 +57,12 @@ def outcome(workspace: "Workspace", record: Dataset | BaseChoice | Run | Report)
             line = str(workspace.path(record, "adapter"))
         case Report():
             line = f"{record.verdict.decision}: {record.verdict.reason}" if record.verdict else ""
-    _say(_console(), line)
+    say(screen(), line)
 
 
 def record(workspace: "Workspace", record: Dataset | BaseChoice | Run | Report) -> None:
     """Print what a step made, and where it lies."""
-    console = _console()
+    console = screen()
     match record:
         case Dataset():
             _dataset(console, workspace, record)
@@ -81,8 +81,8 @@ def proposal(proposal: "Proposal", path: Path, *, questions: "Iterable[Question]
         path: of the brief that was written.
         questions: those that nobody was asked; each is shown with the flag that answers it.
     """
-    console = _console()
-    table = _table("", "setting", "value", "why")
+    console = screen()
+    table = new_table("", "setting", "value", "why")
     for key, value, why in proposal.reasons:
         table.add_row(_text(key), _text(_short(value)), _text(why))
     if proposal.reasons:
@@ -90,15 +90,15 @@ def proposal(proposal: "Proposal", path: Path, *, questions: "Iterable[Question]
     for question in questions:
         others = [choice for choice in question.choices if choice != question.default]
         flags = " or ".join(f"--{question.key} {shlex.quote(choice)}" for choice in others)
-        _say(console, f"{question.prompt} Taken: {question.default}. To change it: {flags}")
+        say(console, f"{question.prompt} Taken: {question.default}. To change it: {flags}")
     _advice(console, proposal.advice)
-    _say(console, f"Written: {path}")
+    say(console, f"Written: {path}")
     folder = "" if path.parent == Path() else f" --workspace {shlex.quote(str(path.parent))}"
-    _say(console, f"Next: burnish run{folder}")
+    say(console, f"Next: burnish run{folder}")
 
 
 def _dataset(console: Console, workspace: "Workspace", dataset: Dataset) -> None:
-    table = _table("Examples", "split", "examples", "file")
+    table = new_table("Examples", "split", "examples", "file")
     for name, split in dataset.splits.items():
         sealed = " (sealed)" if name == "test" else ""
         path = str(workspace.path(dataset, split.file))
@@ -107,20 +107,28 @@ def _dataset(console: Console, workspace: "Workspace", dataset: Dataset) -> None
     if dataset.labels:
         console.print(_labels(dataset))
         if (more := len(dataset.labels) - MOST_LABELS) > 0:
-            _say(console, f"and {more:,} more labels, none with more examples")
-    _say(console, f"Rows read: {dataset.rows_read:,}")
+            say(console, f"and {more:,} more labels, none with more examples")
+    say(console, f"Rows read: {dataset.rows_read:,}")
     if dataset.dropped:
         total = sum(dataset.dropped.values())
-        _say(console, f"Dropped: {total:,}, listed in {workspace.path(dataset, 'dropped.jsonl')}")
+        say(console, f"Dropped: {total:,}, listed in {workspace.path(dataset, 'dropped.jsonl')}")
         for reason, n in sorted(dataset.dropped.items(), key=lambda item: (-item[1], item[0])):
-            _say(console, f"  {n:>6,}  {reason}")
+            say(console, f"  {n:>6,}  {reason}")
+    if dataset.cleaned:
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in dataset.cleaned.items())
+        say(console, f"Texts cleaned: {rules} (burnish data --show-changes prints them)")
+    if dataset.findings:
+        say(console, f"Found, listed in {workspace.path(dataset, 'findings.jsonl')}:")
+        for kind, n in dataset.findings.items():
+            say(console, f"  {n:>6,}  {kind}")
     _advice(console, dataset.advice)
+    say(console, f"Report: {workspace.path(dataset, 'data.html')}")
 
 
 def _labels(dataset: Dataset) -> Table:
     """Label × split counts, the most frequent label first."""
     splits = dataset.splits.values()
-    table = _table("Labels", "label", *dataset.splits)
+    table = new_table("Labels", "label", *dataset.splits)
     ordered = sorted(
         dataset.labels, key=lambda label: (-sum(s.labels.get(label, 0) for s in splits), label)
     )
@@ -167,10 +175,10 @@ def _run(console: Console, workspace: "Workspace", run: Run) -> None:
 
 def _report(console: Console, workspace: "Workspace", report: Report) -> None:
     console.print(_fitting(console, lambda gap: _scores(report, gap)))
-    _say(console, f"n = {report.n:,} test examples, the same for all; [95% interval]\n")
+    say(console, f"n = {report.n:,} test examples, the same for all; [95% interval]\n")
     if report.differences:
         console.print(_fitting(console, lambda gap: _differences(report, gap)))
-        _say(console, f"paired over the {report.n:,} examples; [95% interval]\n")
+        say(console, f"paired over the {report.n:,} examples; [95% interval]\n")
     if report.verdict is not None:
         decision = report.verdict.decision
         console.print(
@@ -183,19 +191,19 @@ def _report(console: Console, workspace: "Workspace", report: Report) -> None:
         )
     _advice(console, _dataset_advice(workspace, report))
     if len(report.openings) > 1:
-        _say(
+        say(
             console,
             f"The test split was opened {len(report.openings)} times; each further look at it "
             "makes the scores a little too good:",
         )
         for opening in report.openings:
-            _say(console, f"  {opening.at}  {opening.reason}")
-    _say(console, f"Report: {workspace.path(report, 'report.html')}")
+            say(console, f"  {opening.at}  {opening.reason}")
+    say(console, f"Report: {workspace.path(report, 'report.html')}")
 
 
 def _scores(report: Report, gap: str) -> Table:
     metrics = _metrics_of(report, (name for s in report.systems for name in s.scores))
-    table = _table("Systems on the sealed test split", "system", *metrics)
+    table = new_table("Systems on the sealed test split", "system", *metrics)
     for system in report.systems:
         cells = [_score(system.scores.get(metric), gap) for metric in metrics]
         table.add_row(_text(system.name), *cells, style="bold" if system.name == "tuned" else None)
@@ -204,7 +212,7 @@ def _scores(report: Report, gap: str) -> Table:
 
 def _differences(report: Report, gap: str) -> Table:
     metrics = _metrics_of(report, (difference.metric for difference in report.differences))
-    table = _table("Tuned minus the others", "other", *metrics)
+    table = new_table("Tuned minus the others", "other", *metrics)
     found = {(d.other, d.metric): d for d in report.differences}
     for other in dict.fromkeys(difference.other for difference in report.differences):
         cells = [_difference(found.get((other, metric)), gap) for metric in metrics]
@@ -250,28 +258,28 @@ def _dataset_advice(workspace: "Workspace", report: Report) -> tuple[str, ...]:
 
 def _advice(console: Console, sentences: Iterable[str]) -> None:
     for sentence in sentences:
-        _say(console, f"Advice: {sentence}")
+        say(console, f"Advice: {sentence}")
 
 
 def _facts(console: Console, facts: dict[str, str]) -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
-        _say(console, f"{name:<{width}}  {value}")
+        say(console, f"{name:<{width}}  {value}")
 
 
-def _say(console: Console, line: str) -> None:
+def say(console: Console, line: str) -> None:
     """One line, never wrapped by hand: paths and commands can be copied whole."""
     console.print(_text(line), soft_wrap=True)
 
 
-def _console() -> Console:
+def screen() -> Console:
     console = Console(file=sys.stdout, highlight=False)
     if not console.is_terminal and console.width < WIDTH_OF_FILES:
         console.width = WIDTH_OF_FILES
     return console
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     table = Table(
         title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )

@@ -7,8 +7,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from burnish.data.examples import answer_key, input_key
-from burnish.records import Example, SplitName, Task
+from burnish.data.rows import Row
+from burnish.records import SplitName, Task
 
 FEW_EXAMPLES = 200
 FEW_TEST_EXAMPLES = 100
@@ -23,7 +23,7 @@ _LONG_KINDS = ("summarize", "generate", "extract")
 
 def advise(
     task: Task,
-    splits: dict[SplitName, list[Example]],
+    splits: dict[SplitName, list[Row]],
     labels: Sequence[str] = (),
     notes: Iterable[str] = (),
 ) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def half_width(n: int) -> float:
     return 1.96 * math.sqrt(0.25 / n)
 
 
-def _groups_in_several(task: Task, splits: dict[SplitName, list[Example]]) -> list[str]:
+def _groups_in_several(task: Task, splits: dict[SplitName, list[Row]]) -> list[str]:
     """Only the user's own files can have them; Burnish's split keeps groups whole."""
     where: dict[str, set[str]] = defaultdict(set)
     for name, examples in splits.items():
@@ -71,32 +71,32 @@ def _groups_in_several(task: Task, splits: dict[SplitName, list[Example]]) -> li
     ]
 
 
-def _conflicts(task: Task, splits: dict[SplitName, list[Example]]) -> list[str]:
+def _conflicts(task: Task, splits: dict[SplitName, list[Row]]) -> list[str]:
     """Contradictions, for the kinds that have one right answer."""
     if task.kind not in ("classify", "extract"):
         return []
     sentences = []
     for name in ("test", "validation", "train"):
-        same: dict[str, list[Example]] = defaultdict(list)
-        for example in splits[name]:
-            same[input_key(example)].append(example)
+        same: dict[bytes, list[Row]] = defaultdict(list)
+        for row in splits[name]:
+            same[row.input].append(row)
         torn = [
-            sorted(examples, key=lambda example: (example.source, example.row))
-            for examples in same.values()
-            if len({answer_key(task, example) for example in examples}) > 1
+            sorted(rows, key=lambda row: (row.source, row.row))
+            for rows in same.values()
+            if len({row.answer for row in rows}) > 1
         ]
         if torn:
-            torn.sort(key=lambda examples: (examples[0].source, examples[0].row))
-            rows = ["rows " + " and ".join(str(e.row) for e in examples) for examples in torn]
+            torn.sort(key=lambda rows: (rows[0].source, rows[0].row))
+            places = ["rows " + " and ".join(str(row.row) for row in rows) for rows in torn]
             sentences.append(
                 f"In {name}, the same input has different answers in {len(torn)} "
-                f"{_verb(torn, 'place', 'places')}: {_named(rows)} of {torn[0][0].source}. "
+                f"{_verb(torn, 'place', 'places')}: {_named(places)} of {torn[0][0].source}. "
                 "At most one of them can be right; correct or delete the others."
             )
     return sentences
 
 
-def _unseen_labels(splits: dict[SplitName, list[Example]], labels: Sequence[str]) -> list[str]:
+def _unseen_labels(splits: dict[SplitName, list[Row]], labels: Sequence[str]) -> list[str]:
     sentences = []
     counts = {name: _label_counts(examples) for name, examples in splits.items()}
     if unlearned := [label for label in labels if not counts["train"][label]]:
@@ -113,7 +113,7 @@ def _unseen_labels(splits: dict[SplitName, list[Example]], labels: Sequence[str]
     return sentences
 
 
-def _few_examples(task: Task, splits: dict[SplitName, list[Example]]) -> list[str]:
+def _few_examples(task: Task, splits: dict[SplitName, list[Row]]) -> list[str]:
     n = sum(len(examples) for examples in splits.values())
     sentences = []
     if n < FEW_EXAMPLES:
@@ -122,7 +122,7 @@ def _few_examples(task: Task, splits: dict[SplitName, list[Example]]) -> list[st
             "a good prompt with examples in it."
         )
     train = splits["train"]
-    words = sum(len(example.answer.split()) for example in train) / max(1, len(train))
+    words = sum(row.words for row in train) / max(1, len(train))
     if task.kind in _LONG_KINDS and words >= LONG_ANSWER and len(train) < FEW_FOR_LONG_ANSWERS:
         sentences.append(
             f"The answers are long ({words:.0f} words on average) and train has {len(train)} "
@@ -131,7 +131,7 @@ def _few_examples(task: Task, splits: dict[SplitName, list[Example]]) -> list[st
     return sentences
 
 
-def _few_test_examples(splits: dict[SplitName, list[Example]]) -> list[str]:
+def _few_test_examples(splits: dict[SplitName, list[Row]]) -> list[str]:
     n = len(splits["test"])
     if not 0 < n < FEW_TEST_EXAMPLES:
         return []
@@ -142,7 +142,7 @@ def _few_test_examples(splits: dict[SplitName, list[Example]]) -> list[str]:
     ]
 
 
-def _rare_labels(splits: dict[SplitName, list[Example]], labels: Sequence[str]) -> list[str]:
+def _rare_labels(splits: dict[SplitName, list[Row]], labels: Sequence[str]) -> list[str]:
     counts = _label_counts(splits["train"])
     rare = sorted(
         (label for label in labels if 0 < counts[label] < FEW_OF_A_LABEL),
@@ -157,7 +157,7 @@ def _rare_labels(splits: dict[SplitName, list[Example]], labels: Sequence[str]) 
     ]
 
 
-def _label_counts(examples: Iterable[Example]) -> Counter[str]:
+def _label_counts(examples: Iterable[Row]) -> Counter[str]:
     return Counter(label for example in examples for label in example.labels)
 
 

@@ -1,34 +1,46 @@
 """Gluing: tables in, checked and split examples out.
 
-Reads nothing but its arguments and writes nothing: the pipeline stores what comes back. Every row
-read either stands in one split or in `dropped` with its reason, never both and never neither.
+Reads nothing but its arguments and writes nothing that outlives it: the pipeline stores what comes
+back. Every row read either stands in one split or in `dropped` with its reason, never both and
+never neither.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from burnish.data.advice import advise
+from burnish.data.dedupe import Pools, deduplicate
 from burnish.data.examples import (
     Faults,
     RowsRead,
-    answer_key,
     check_columns,
     check_ids,
-    content_hash,
     counted_reasons,
-    excerpt,
-    input_key,
     nearest,
     place,
     read_examples,
     shortened,
 )
+from burnish.data.ledger import Ledger
+from burnish.data.prepare import Preparation
+from burnish.data.rows import Pool, Row, row_of
 from burnish.data.schema import infer_schema
 from burnish.data.split import in_order, limit_rows, split
-from burnish.records import Dropped, Example, SplitName, Table, Task
+from burnish.data.spool import Spool
+from burnish.records import (
+    Change,
+    CleaningRule,
+    Dropped,
+    Example,
+    Finding,
+    Review,
+    SplitName,
+    Table,
+    Task,
+)
 
 MIN_EXAMPLES = 50
 """Fewest examples that go on without `allow_small`."""
@@ -37,6 +49,7 @@ MIN_EXAMPLES_SMALL = 6
 """Fewest examples that go on with it."""
 
 _MERGED_KINDS = ("summarize", "answer", "generate")
+_HELD_OUT: tuple[SplitName, ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -45,78 +58,122 @@ class Built:
 
     Attributes:
         splits: split → examples in the order of their content hash.
+        examples: all of them in that order, whatever their split and before references were
+            merged: what the checks look at.
         dropped: rows that are in no split, by source and row.
+        findings: duplicates, leaks and conflicts.
+        changes: every text that cleaning or masking changed.
+        cleaned: cleaning rule → texts it changed.
+        mapping: example id → stand-in → personal data it stands for, where the brief keeps it.
         labels: the label set of classify, sorted.
         json_schema: of extract: the brief's own, or what the train answers have in common.
         advice: sentences for the user, worst first.
         rows_read: equals the examples in all splits plus the dropped rows.
     """
 
-    splits: dict[SplitName, list[Example]]
+    splits: dict[SplitName, Sequence[Example]]
+    examples: Sequence[Example]
     dropped: list[Dropped]
+    findings: list[Finding]
+    changes: Sequence[Change]
+    cleaned: dict[CleaningRule, int]
+    mapping: dict[str, dict[str, str]]
     labels: tuple[str, ...]
     json_schema: dict[str, Any] | None
     advice: tuple[str, ...]
     rows_read: int
 
 
-def build(task: Task, tables: dict[str, Table]) -> Built:
+def build(task: Task, tables: dict[str, Table], reviews: Sequence[Review] = ()) -> Built:
     """Builds the data set of a brief that does not contradict itself (`read_brief` sees to that).
 
-    In order: rows become examples; labels not asked for, exact duplicates and rows of the user's
-    own splits that recur in a more protected one are dropped; `max_rows` is applied; what is
-    missing of validation and test is cut from train; in these two, further answers to the same
-    free-text input become further references.
+    In order: rows become examples, cleaned and with what people decided about them; labels not
+    asked for, duplicates and rows of the user's own splits that recur in a more protected one are
+    dropped; `max_rows` is applied; what is missing of validation and test is cut from train; in
+    these two, further answers to the same free-text input become further references.
 
     Args:
         tables: the key "source" alone, or "train" with "validation" and "test" where they exist.
+        reviews: decisions of people about single examples.
 
     Raises:
         DataError: the files cannot be used; lists all faults found.
     """
     check_columns(task, tables)
     faults = Faults()
-    read = {name: read_examples(task, table, faults) for name, table in tables.items()}
-    check_ids(task, [example for rows in read.values() for example in rows.examples], faults)
-    dropped = [drop for rows in read.values() for drop in rows.dropped]
-    pools = {name: rows.examples for name, rows in read.items()}
+    prepare = Preparation(task, tables.values(), reviews)
+    spool: Spool[Example] = Spool(Example)
+    pools, read = _read(task, tables, prepare, spool, faults)
+    check_ids(task, [row for pool in pools.values() for row in pool], faults)
+    ledger = Ledger(spool, reviews)
+    ledger.dropped += [drop for rows in read.values() for drop in rows.dropped]
     if task.data.labels:
-        pools = _keep_labels(task, pools, dropped, faults)
+        pools = _keep_labels(task, pools, ledger, faults)
     to_cut = "source" if "source" in pools else "train"
     linked = pools[to_cut]
-    pools = {name: _without_duplicates(task, pool, dropped) for name, pool in pools.items()}
-    _remove_leaks(pools, dropped)
+    deduplicated = deduplicate(task, pools, spool, ledger)
+    pools = deduplicated.pools
     main = pools.pop(to_cut)
     if task.data.max_rows:
         main, over = limit_rows(main, task.data.max_rows)
-        dropped += (_drop(example, "over max_rows") for example in over)
+        for row in over:
+            ledger.drop(row, "over max_rows")
     cut = [name for name in _HELD_OUT if name not in pools]
-    _check_size(task, {to_cut: main, **pools}, tables, dropped, faults)
-    _check_answers(task, main, cut, faults)
+    _check_size(task, {to_cut: main, **pools}, tables, ledger.dropped, faults)
+    _check_answers(task, main, spool, cut, faults)
     faults.stop()
-    splits = _splits(task, main, pools, cut, linked)
-    if task.kind in _MERGED_KINDS:
-        for name in _HELD_OUT:
-            splits[name] = _merge_references(splits[name], dropped)
-    labels = sorted({label for pool in splits.values() for e in pool for label in e.labels})
+    placed, loose = split(task, main, cut=cut, linked=linked, ties=deduplicated.ties)
+    placed |= {name: in_order(pools[name]) for name in _HELD_OUT if name in pools}
+    splits: dict[SplitName, Sequence[Example]] = {}
+    for name in ("train", "validation", "test"):
+        splits[name] = Pool(spool, (row.at for row in placed[name]))
+        if name in _HELD_OUT and task.kind in _MERGED_KINDS:
+            splits[name] = _merge_references(placed[name], spool, ledger)
+    labels = sorted({label for pool in placed.values() for row in pool for label in row.labels})
+    notes = [*_notes(tables, read, reviews, prepare), *_torn(loose)]
     return Built(
         splits=splits,
-        dropped=sorted(dropped, key=lambda drop: (drop.source, drop.row)),
+        examples=Pool(spool, (row.at for row in in_order(r for p in placed.values() for r in p))),
+        dropped=sorted(ledger.dropped, key=lambda drop: (drop.source, drop.row)),
+        findings=ledger.findings,
+        changes=prepare.changes,
+        cleaned=dict(sorted(prepare.cleaned.items())),
+        mapping=prepare.mapping,
         labels=tuple(labels),
         json_schema=_schema_of(task, splits["train"]) if task.kind == "extract" else None,
-        advice=advise(task, splits, tuple(labels), notes=_notes(tables, read)),
+        advice=advise(task, placed, tuple(labels), notes=notes),
         rows_read=sum(len(table.rows) for table in tables.values()),
     )
 
 
-_HELD_OUT: tuple[SplitName, ...] = ("validation", "test")
+def _read(
+    task: Task,
+    tables: dict[str, Table],
+    prepare: Preparation,
+    spool: Spool[Example],
+    faults: Faults,
+) -> tuple[Pools, dict[str, RowsRead]]:
+    """Rows of every file, prepared and spooled, and what became of the others."""
+    pools: Pools = {}
+    read = {}
+    for name, table in tables.items():
+        pool: list[Row] = []
+
+        def take(example: Example, pool: list[Row] = pool) -> str | None:
+            prepared = prepare(example)
+            if isinstance(prepared, str):
+                return prepared
+            pool.append(row_of(task, prepared, spool.append(prepared)))
+            return None
+
+        read[name] = read_examples(task, table, faults, take)
+        pools[name] = pool
+    return pools, read
 
 
-def _keep_labels(
-    task: Task, pools: dict[str, list[Example]], dropped: list[Dropped], faults: Faults
-) -> dict[str, list[Example]]:
+def _keep_labels(task: Task, pools: Pools, ledger: Ledger, faults: Faults) -> Pools:
     wanted = {" ".join(label.split()) for label in task.data.labels}
-    known = sorted({label for pool in pools.values() for e in pool for label in e.labels})
+    known = sorted({label for pool in pools.values() for row in pool for label in row.labels})
     if unknown := sorted(wanted - set(known)):
         faults.add(
             f"data.labels names labels that no row has ({len(unknown)}).",
@@ -124,61 +181,18 @@ def _keep_labels(
             hint="write the labels under `data: labels:` as the file does",
         )
         return pools
-    kept: dict[str, list[Example]] = {}
-    for name, pool in pools.items():
-        kept[name] = [example for example in pool if wanted.issuperset(example.labels)]
-        dropped += (
-            _drop(example, "label not kept", labels=list(example.labels))
-            for example in pool
-            if not wanted.issuperset(example.labels)
-        )
-    return kept
-
-
-def _without_duplicates(
-    task: Task, pool: Sequence[Example], dropped: list[Dropped]
-) -> list[Example]:
-    """One example of each input and answer.
-
-    The first row stays. Where rows differ in case, white space, id or group, the choice among
-    them goes by content, not by row, so that the order of rows changes nothing.
-    """
-    same: dict[tuple[str, str], list[Example]] = defaultdict(list)
-    for example in pool:
-        same[input_key(example), answer_key(task, example)].append(example)
-    kept = []
-    for examples in same.values():
-        first, *others = sorted(
-            examples, key=lambda e: (content_hash(e), e.id, e.group or "", e.row)
-        )
-        kept.append(first)
-        dropped += (_drop(other, "exact duplicate", kept=place(first)) for other in others)
-    return kept
-
-
-def _remove_leaks(pools: dict[str, list[Example]], dropped: list[Dropped]) -> None:
-    """Takes from the user's train what recurs in validation or test, from validation what in test.
-
-    Test examples are never touched.
-    """
-    for protected, others in (("test", ("validation", "train")), ("validation", ("train",))):
-        places: dict[str, str] = {}
-        for example in sorted(pools.get(protected, []), key=lambda example: example.row):
-            places.setdefault(input_key(example), place(example))
-        for name in others:
-            pool = pools.get(name, [])
-            leaked = [example for example in pool if input_key(example) in places]
-            dropped += (
-                _drop(example, f"also in {protected}", kept=places[input_key(example)])
-                for example in leaked
-            )
-            if leaked:
-                pools[name] = [example for example in pool if input_key(example) not in places]
+    for pool in pools.values():
+        for row in pool:
+            if not wanted.issuperset(row.labels):
+                ledger.drop(row, "label not kept", labels=list(row.labels))
+    return {
+        name: [row for row in pool if wanted.issuperset(row.labels)] for name, pool in pools.items()
+    }
 
 
 def _check_size(
     task: Task,
-    pools: dict[str, list[Example]],
+    pools: Pools,
     tables: dict[str, Table],
     dropped: Sequence[Dropped],
     faults: Faults,
@@ -207,24 +221,28 @@ def _check_size(
 
 
 def _check_answers(
-    task: Task, examples: Sequence[Example], cut: Sequence[SplitName], faults: Faults
+    task: Task,
+    pool: Sequence[Row],
+    spool: Sequence[Example],
+    cut: Sequence[SplitName],
+    faults: Faults,
 ) -> None:
     """Notes a single answer, and labels too rare to be in every split."""
-    if not examples:
+    if not pool:
         return
-    if len({answer_key(task, example) for example in examples}) == 1:
+    if len({row.answer for row in pool}) == 1:
         what = "label" if task.kind == "classify" else "answer"
         faults.add(
-            f"All {len(examples):,} examples have the one {what} "
-            f'"{shortened(examples[0].answer)}"; {task.kind} needs at least two.',
+            f"All {len(pool):,} examples have the one {what} "
+            f'"{shortened(spool[pool[0].at].answer)}"; {task.kind} needs at least two.',
             hint=f"name another column as `output` under `data:`, or add examples of other {what}s",
         )
         return
     if task.kind != "classify" or task.multi_label or task.data.allow_small or not cut:
         return
-    rows: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        rows[example.labels[0]].append(example)
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in pool:
+        rows[row.labels[0]].append(row)
     needed = len(cut) + 1
     rare = {label: found for label, found in rows.items() if len(found) < needed}
     if rare:
@@ -233,7 +251,7 @@ def _check_answers(
             f"{', '.join(['train', *cut])}; {len(rare)} of {len(rows)} labels are that rare.",
             (
                 f'"{shortened(label)}": {len(found)} '
-                f"({', '.join(place(example) for example in _by_row(found))})"
+                f"({', '.join(place(row) for row in sorted(found, key=lambda row: row.row))})"
                 for label, found in sorted(rare.items(), key=lambda item: (len(item[1]), item[0]))
             ),
             hint="merge these labels into others, keep only the rest with `labels` under `data:`, "
@@ -241,40 +259,48 @@ def _check_answers(
         )
 
 
-def _splits(
-    task: Task,
-    main: Sequence[Example],
-    own: dict[str, list[Example]],
-    cut: Sequence[SplitName],
-    linked: Iterable[Example],
-) -> dict[SplitName, list[Example]]:
-    """All three splits, of which `own` are the user's and `cut` are made."""
-    made = split(task, main, cut=cut, linked=linked)
-    return {
-        "train": made["train"],
-        "validation": made["validation"] if "validation" in made else in_order(own["validation"]),
-        "test": made["test"] if "test" in made else in_order(own["test"]),
-    }
-
-
-def _merge_references(examples: Sequence[Example], dropped: list[Dropped]) -> list[Example]:
+def _merge_references(
+    rows: Sequence[Row], spool: Sequence[Example], ledger: Ledger
+) -> list[Example]:
     """One example of each input, whose references are all answers to it, in the given order."""
-    same: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        same[input_key(example)].append(example)
+    same: dict[bytes, list[Row]] = defaultdict(list)
+    for row in rows:
+        same[row.input].append(row)
     merged = []
     for first, *others in same.values():
-        answers = [*first.references, *(text for other in others for text in other.references)]
-        merged.append(first.model_copy(update={"references": tuple(dict.fromkeys(answers))}))
-        dropped += (
-            _drop(other, "merged as a further reference", kept=place(first)) for other in others
-        )
+        example = spool[first.at]
+        answers = [text for row in (first, *others) for text in spool[row.at].references]
+        merged.append(example.model_copy(update={"references": tuple(dict.fromkeys(answers))}))
+        for other in others:
+            ledger.drop(other, "merged as a further reference", kept=first)
     return merged
 
 
-def _notes(tables: dict[str, Table], read: dict[str, RowsRead]) -> list[str]:
+def _torn(loose: Sequence[tuple[Row, Row]]) -> list[str]:
+    """What to say of near-duplicates that had to be torn apart."""
+    if not loose:
+        return []
+    one, other = loose[0]
+    return [
+        f"{len(loose):,} pairs of near-duplicates stand in different splits, as together they "
+        "would be more than a twentieth of all examples; the nearest: "
+        f"{place(one)} and {place(other)}. "
+        "Test scores may be too good: name a `group` under `data:`, or raise checks.similarity."
+    ]
+
+
+def _notes(
+    tables: dict[str, Table],
+    read: dict[str, RowsRead],
+    reviews: Sequence[Review],
+    prepare: Preparation,
+) -> list[str]:
     """What the readers noted, and what was changed in rows that stayed."""
     notes = [f"{table.path}: {note}" for table in tables.values() for note in table.notes]
+    if lost := sorted({review.row for review in reviews if review.id not in prepare.reviewed}):
+        notes.append(
+            f"Decisions on examples that the files no longer hold: {len(lost)} ({lost[0]})."
+        )
     cut = [f"{name} row {row}" for name, rows in read.items() for row in rows.cut_chats]
     if not cut:
         return notes
@@ -287,18 +313,3 @@ def _notes(tables: dict[str, Table], read: dict[str, RowsRead]) -> list[str]:
 
 def _schema_of(task: Task, train: Sequence[Example]) -> dict[str, Any]:
     return task.json_schema or infer_schema([json.loads(example.answer) for example in train])
-
-
-def _by_row(examples: Iterable[Example]) -> list[Example]:
-    return sorted(examples, key=lambda example: example.row)
-
-
-def _drop(example: Example, reason: str, *, kept: str | None = None, **details: Any) -> Dropped:
-    return Dropped(
-        source=example.source,
-        row=example.row,
-        reason=reason,
-        text=excerpt(example),
-        kept=kept,
-        details=details,
-    )

@@ -8,9 +8,9 @@ becomes a fault, and all faults are raised together.
 import difflib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from burnish.chat.answers import Target, target_of
 from burnish.errors import DataError
@@ -33,17 +33,31 @@ _ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True)
 class RowsRead:
-    """What the rows of one table became.
+    """What became of the rows of one table that did not become examples as they were.
 
     Attributes:
-        examples: in row order.
         dropped: rows without a usable example, in row order.
         cut_chats: rows of chats whose turns after the last assistant turn were cut.
     """
 
-    examples: list[Example]
     dropped: list[Dropped]
     cut_chats: tuple[int, ...] = ()
+
+
+class Placed(Protocol):
+    """What stands somewhere in the user's files: an example, or a row without its texts."""
+
+    @property
+    def id(self) -> str:
+        """The example's id."""
+
+    @property
+    def source(self) -> str:
+        """The file, as the user named it."""
+
+    @property
+    def row(self) -> int:
+        """The user's number of the row."""
 
 
 class Faults:
@@ -71,8 +85,10 @@ class Faults:
         raise DataError(" ".join(self._messages), faults=lines, hint=hint)
 
 
-def read_examples(task: Task, table: Table, faults: Faults) -> RowsRead:
-    """The examples of one table.
+def read_examples(
+    task: Task, table: Table, faults: Faults, take: Callable[[Example], str | None]
+) -> RowsRead:
+    """Gives every example of a table to `take`, in row order.
 
     Inputs are stripped text with Unix line ends; lists and mappings become JSON text. A chat's
     last assistant turn is the answer and what precedes it the history.
@@ -80,9 +96,10 @@ def read_examples(task: Task, table: Table, faults: Faults) -> RowsRead:
     Args:
         faults: receives cells that are too long, and the unusable rows where they are more than
             a tenth of all.
+        take: receives each example; returns why it is left out, or None.
     """
-    examples: list[Example] = []
     dropped: list[Dropped] = []
+    left_out: list[Dropped] = []
     cut: list[int] = []
     for number, row in zip(table.numbers, table.rows, strict=True):
         try:
@@ -90,8 +107,9 @@ def read_examples(task: Task, table: Table, faults: Faults) -> RowsRead:
         except _UnusableError as unusable:
             dropped.append(_unusable(task, table.path, number, row, unusable))
             continue
-        examples.append(example)
-        if was_cut:
+        if reason := take(example):
+            left_out.append(_unusable(task, table.path, number, row, _UnusableError(reason)))
+        elif was_cut:
             cut.append(number)
     _check_cells(task, table, faults)
     if len(dropped) > MAX_UNUSABLE * len(table.rows):
@@ -101,7 +119,7 @@ def read_examples(task: Task, table: Table, faults: Faults) -> RowsRead:
             (f"{drop.source} row {drop.row}: {_described(drop)}" for drop in dropped),
             hint="fill or delete these rows, or name the right columns under `data:`",
         )
-    return RowsRead(examples, dropped, tuple(cut))
+    return RowsRead([*dropped, *left_out], tuple(cut))
 
 
 def check_columns(task: Task, tables: dict[str, Table]) -> None:
@@ -127,7 +145,7 @@ def check_columns(task: Task, tables: dict[str, Table]) -> None:
     faults.stop()
 
 
-def check_ids(task: Task, examples: Sequence[Example], faults: Faults) -> None:
+def check_ids(task: Task, examples: Iterable[Placed], faults: Faults) -> None:
     """Notes ids of the named id column that are empty or stand in several rows of any file."""
     if not task.data.id:
         return
@@ -172,7 +190,7 @@ def folded(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def place(example: Example) -> str:
+def place(example: Placed) -> str:
     """Where an example stands, for messages: "<source> row N"."""
     return f"{example.source} row {example.row}"
 
@@ -339,6 +357,8 @@ def _unusable(
 ) -> Dropped:
     names = [task.data.messages] if task.data.messages else task.data.inputs
     text = " ".join(" ".join(_text(row.get(name)) for name in names).split())[:EXCERPT]
+    if task.checks.personal_data in ("mask", "replace", "drop"):
+        text = ""  # the row was left out before anything in it was masked
     return Dropped(source=source, row=number, reason=str(why), text=text, details=why.details)
 
 

@@ -1,6 +1,6 @@
 """The split: which examples are learned from, chosen with, and sealed.
 
-Reads examples, writes nothing. The unit is what must not be torn apart: examples with the same
+Reads rows, writes nothing. The unit is what must not be torn apart: examples with the same
 input or the same group, and whatever those chain together. Units are ordered by a hash of their
 content and the seed, so neither the order of rows nor the name of the file plays a part. Within
 each label the lowest hashes become test and the highest validation: exact sizes, and yet a row
@@ -12,22 +12,26 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from burnish.data.examples import content_hash, input_key
+from burnish.data.rows import Row
 from burnish.errors import DataError
-from burnish.records import Example, SplitName, Task
+from burnish.records import SplitName, Task
 
 _ENOUGH = 3
-"""Examples of a label that `limit_rows` keeps where it can: one for each split."""
+"""Rows of a label that `limit_rows` keeps where it can: one for each split."""
+
+_LARGEST_TIED = 0.05
+"""Share of all rows that ties of nearness may join to one unit."""
 
 
 def split(
     task: Task,
-    examples: Sequence[Example],
+    rows: Sequence[Row],
     *,
     cut: Sequence[SplitName] = ("validation", "test"),
-    linked: Iterable[Example] = (),
-) -> dict[SplitName, list[Example]]:
-    """Cuts validation and test (or one of them) from the examples; the rest is train.
+    linked: Iterable[Row] = (),
+    ties: Iterable[tuple[Row, Row]] = (),
+) -> tuple[dict[SplitName, list[Row]], list[tuple[Row, Row]]]:
+    """Cuts validation and test (or one of them) from the rows; the rest is train.
 
     Stratified by label for classify (several labels: by the rarest). A label in fewer units than
     there are splits stays in train; every other label is in all splits where their sizes allow.
@@ -37,46 +41,53 @@ def split(
 
     Args:
         cut: the splits to make beside train.
-        linked: further examples, not split themselves, that tie inputs and groups together
+        linked: further rows, not split themselves, that tie inputs and groups together
             (dropped duplicates).
+        ties: rows that are near each other, most alike first. A tie that would make a unit of
+            more than a twentieth of all rows is not kept, so that a chain of forms stays divisible.
 
     Returns:
-        Split → examples in the order of their content hash.
+        Split → rows in the order of their content hash; and the ties that were not kept and
+        whose rows came into different splits.
 
     Raises:
-        DataError: the examples form fewer units than there are splits.
+        DataError: the rows form fewer units than there are splits.
     """
-    units = _units(task.seed, examples, linked)
+    units, loose = _units(task.seed, rows, linked, ties)
     if len(units) <= len(cut):
         raise DataError(
-            f"The {len(examples)} examples form only {len(units)} sets that must stay together "
+            f"The {len(rows)} examples form only {len(units)} sets that must stay together "
             f"(same input or same group), too few for {len(cut) + 1} splits.",
             hint="add examples with other inputs, or leave out `group` under `data:`",
         )
     placed = _place(units, [name for name in ("test", "validation") if name in cut], task)
-    return {
-        name: in_order(example for unit in placed[name] for example in unit.examples)
+    splits = {
+        name: in_order(row for unit in placed[name] for row in unit.rows)
         for name in ("train", "validation", "test")
         if name in placed
     }
+    where = {row.at: name for name, members in splits.items() for row in members} if loose else {}
+    return splits, [
+        (one, other) for one, other in loose if where.get(one.at) != where.get(other.at)
+    ]
 
 
-def in_order(examples: Iterable[Example]) -> list[Example]:
-    """Examples ordered by content hash, so that the order of rows changes nothing."""
-    return sorted(examples, key=lambda example: (content_hash(example), example.id, example.row))
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows ordered by content hash, so that the order of the file changes nothing."""
+    return sorted(rows, key=lambda row: (row.content, row.id, row.row))
 
 
-def limit_rows(examples: Sequence[Example], most: int) -> tuple[list[Example], list[Example]]:
-    """At most `most` examples, those with the lowest content hashes, and the ones over it.
+def limit_rows(rows: Sequence[Row], most: int) -> tuple[list[Row], list[Row]]:
+    """At most `most` rows, those with the lowest content hashes, and the ones over it.
 
-    Where examples have labels, each label keeps its share, and three examples where that fits.
+    Where rows have labels, each label keeps its share, and three rows where that fits.
     """
-    if len(examples) <= most:
-        return list(examples), []
-    strata: dict[str, list[Example]] = defaultdict(list)
-    counts = Counter(label for example in examples for label in example.labels)
-    for example in in_order(examples):
-        strata[_rarest(example.labels, counts)].append(example)
+    if len(rows) <= most:
+        return list(rows), []
+    strata: dict[str, list[Row]] = defaultdict(list)
+    counts = Counter(label for row in rows for label in row.labels)
+    for row in in_order(rows):
+        strata[_rarest(row.labels, counts)].append(row)
     sizes = {label: len(members) for label, members in strata.items()}
     least = {label: min(_ENOUGH, size) for label, size in sizes.items()}
     if sum(least.values()) > most:
@@ -87,56 +98,81 @@ def limit_rows(examples: Sequence[Example], most: int) -> tuple[list[Example], l
     return kept, over
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Unit:
-    """Examples that stay together."""
+    """Rows that stay together."""
 
-    hash: str
-    examples: tuple[Example, ...]
+    hash: bytes
+    rows: tuple[Row, ...]
     labels: frozenset[str]
 
     @property
     def size(self) -> int:
-        return len(self.examples)
+        return len(self.rows)
 
 
 _Placed = dict[SplitName, list[_Unit]]
 
 
-def _units(seed: int, examples: Sequence[Example], linked: Iterable[Example]) -> list[_Unit]:
-    """Connected components of equal input and equal group, in the order of their hash.
+class _Sets:
+    """Disjoint sets of inputs and groups (union–find), each with its number of rows."""
 
-    A unit's hash is the lowest among its inputs' hashes, so that it seldom changes as rows join.
-    """
-    parents: dict[str, str] = {}
+    def __init__(self) -> None:
+        self._parents: dict[bytes, bytes] = {}
+        self._sizes: Counter[bytes] = Counter()
 
-    def root(node: str) -> str:
+    def root(self, node: bytes) -> bytes:
+        parents = self._parents
         parents.setdefault(node, node)
         while parents[node] != node:
             parents[node] = parents[parents[node]]
             node = parents[node]
         return node
 
-    keys = [input_key(example) for example in examples]
-    related = list(linked)
-    pairs = [*zip(keys, examples, strict=True), *((input_key(e), e) for e in related)]
-    for key, example in pairs:
-        node = root("input " + key)
-        if example.group is not None:
-            parents[node] = root("group " + example.group)
-    members: dict[str, list[tuple[str, Example]]] = defaultdict(list)
-    for key, example in zip(keys, examples, strict=True):
-        digest = hashlib.sha256(f"{seed} {key}".encode()).hexdigest()
-        members[root("input " + key)].append((digest, example))
+    def count(self, node: bytes) -> None:
+        self._sizes[self.root(node)] += 1
+
+    def join(self, one: bytes, other: bytes, most: float = float("inf")) -> bool:
+        """Make one set of two; False where it would have more than `most` rows."""
+        one, other = self.root(one), self.root(other)
+        if one == other:
+            return True
+        if self._sizes[one] + self._sizes[other] > most:
+            return False
+        self._parents[one] = other
+        self._sizes[other] += self._sizes.pop(one, 0)
+        return True
+
+
+def _units(
+    seed: int, rows: Sequence[Row], linked: Iterable[Row], ties: Iterable[tuple[Row, Row]]
+) -> tuple[list[_Unit], list[tuple[Row, Row]]]:
+    """Connected components of equal input, equal group and ties, in the order of their hash.
+
+    A unit's hash is the lowest among its inputs' hashes, so that it seldom changes as rows join.
+    Also returns the ties that were not kept.
+    """
+    sets = _Sets()
+    for row in rows:
+        sets.count(row.input)
+    for row in (*rows, *linked):
+        if row.group is not None:
+            sets.join(row.input, b"group " + row.group.encode("utf-8", "surrogatepass"))
+    most = max(_LARGEST_TIED * len(rows), 2)
+    loose = [(one, other) for one, other in ties if not sets.join(one.input, other.input, most)]
+    members: dict[bytes, list[Row]] = defaultdict(list)
+    for row in rows:
+        members[sets.root(row.input)].append(row)
+    salt = f"{seed} ".encode()
     units = [
         _Unit(
-            min(digest for digest, _ in pairs),
-            tuple(example for _, example in pairs),
-            frozenset(label for _, example in pairs for label in example.labels),
+            min(hashlib.sha256(salt + row.input).digest() for row in together),
+            tuple(together),
+            frozenset(label for row in together for label in row.labels),
         )
-        for pairs in members.values()
+        for together in members.values()
     ]
-    return sorted(units, key=lambda unit: unit.hash)
+    return sorted(units, key=lambda unit: unit.hash), loose
 
 
 def _place(units: Sequence[_Unit], cut: Sequence[SplitName], task: Task) -> _Placed:
@@ -153,7 +189,8 @@ def _place(units: Sequence[_Unit], cut: Sequence[SplitName], task: Task) -> _Pla
         reserve = len(cut) - position
         for label, chosen in _choose(left, sizes, targets[name], reserve, name == "test").items():
             placed[name] += chosen
-            left[label] = [unit for unit in left[label] if unit not in chosen]
+            taken = set(chosen)
+            left[label] = [unit for unit in left[label] if unit not in taken]
     held_out = {unit.hash for group in placed.values() for unit in group}
     placed["train"] = [unit for unit in units if unit.hash not in held_out]
     _fill_empty(placed)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from burnish.records.finding import FindingKind
 from burnish.records.record import Record
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
 
@@ -29,6 +30,9 @@ class Dataset(Record):
 
     Attributes:
         dropped: reason → number of rows; each row stands in dropped.jsonl.
+        findings: kind → number of findings; each stands in findings.jsonl.
+        cleaned: cleaning rule → texts it changed; each stands in changes.jsonl.
+        weights: label → weight of its examples in the loss; empty where all count alike.
         advice: sentences about size and balance, worst first.
         labels: the label set (classify), in sorted order.
         json_schema: of the answers (extract), as given or inferred from the training split.
@@ -37,6 +41,9 @@ class Dataset(Record):
     splits: dict[SplitName, Split]
     rows_read: int
     dropped: dict[str, int]
+    findings: dict[FindingKind, int] = {}
+    cleaned: dict[str, int] = {}
+    weights: dict[str, float] = {}
     labels: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
     advice: tuple[str, ...] = ()

@@ -92,8 +92,9 @@ class CheckSettings(_Settings):
     keep_mapping: bool = Field(
         False, description="Store what was masked or replaced, in a file only you can read."
     )
-    label_errors: Literal["report", "off"] = Field(
-        "report", description="Labels and answers that are probably wrong, ranked."
+    label_errors: Literal["report", "base", "off"] = Field(
+        "report",
+        description="Labels and answers that are probably wrong; base also asks the base model.",
     )
     balance: Literal["none", "oversample", "undersample", "weights"] = Field(
         "none", description="classify: even out the labels of the training split, and of no other."

@@ -9,8 +9,9 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,17 +25,24 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data`; the file is replaced at once or not at all."""
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write `data`; the file is replaced at once or not at all; `mode` is who may read it."""
+    with _replacing(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def _replacing(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A file to write into, which takes the place of `path` when all went well."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             with suppress(OSError):
@@ -44,31 +52,38 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_lines(path: Path, lines: Iterable[BaseModel]) -> None:
     """Write one JSON object a line; the file is replaced at once or not at all."""
-    write_text(path, "".join(line.model_dump_json() + "\n" for line in lines))
+    with _replacing(path) as file:
+        file.writelines(line.model_dump_json().encode() + b"\n" for line in lines)
 
 
-def read_lines(path: Path, model: type[Line]) -> list[Line]:
-    """Read a JSONL file that Burnish wrote.
+def read_lines(path: Path, model: type[Line], *, most: int | None = None) -> list[Line]:
+    """Read a JSONL file that Burnish wrote, or its first `most` lines.
 
     Raises:
         WorkspaceError: the file is missing or a line is not what it should be.
     """
+    lines: list[Line] = []
+    number = 0
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            for line in islice(file, most):
+                number += 1
+                if line.strip():
+                    lines.append(model.model_validate_json(line))
     except OSError as error:
         raise WorkspaceError(f"{path} cannot be read: {error.strerror}.") from error
-    lines: list[Line] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line:
-            continue
-        try:
-            lines.append(model.model_validate_json(line))
-        except ValidationError as error:
-            raise WorkspaceError(
-                f"{path}, line {number}, is not a {model.__name__}: it was changed by hand.",
-                hint="repeat the step that made it with --force",
-            ) from error
+    except ValidationError as error:
+        raise WorkspaceError(
+            f"{path}, line {number}, is not a {model.__name__}: it was changed by hand.",
+            hint="repeat the step that made it with --force",
+        ) from error
     return lines
+
+
+def count_lines(path: Path) -> int:
+    """Lines of a file that Burnish wrote."""
+    with disk_errors(path), path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def read_finished_lines(path: Path, model: type[Line]) -> list[Line]:

@@ -1,5 +1,6 @@
 """The sealed test split: its hash is checked, each opening is logged, training cannot have it."""
 
+import hashlib
 from typing import Literal
 
 from sqlalchemy import select
@@ -26,6 +27,30 @@ def read_split(
             hint="burnish evaluate",
         )
     return _read(workspace, dataset, split)
+
+
+def outline(workspace: Workspace, dataset: Dataset, split: SplitName) -> list[Example]:
+    """The examples of any split with a digest in place of every text, to compare versions by.
+
+    No text of the test split can be learned from it, so this does not open it.
+
+    Raises:
+        SealError: the file is not the one that was recorded.
+    """
+    return [
+        example.model_copy(
+            update={
+                "inputs": {name: _digest(text) for name, text in example.inputs.items()},
+                "history": tuple(
+                    turn.model_copy(update={"content": _digest(turn.content)})
+                    for turn in example.history
+                ),
+                "answer": _digest(example.answer),
+                "references": tuple(map(_digest, example.references)),
+            }
+        )
+        for example in _read(workspace, dataset, split)
+    ]
 
 
 def open_test(
@@ -59,6 +84,10 @@ def open_test(
     finally:
         engine.dispose()
     return examples, openings
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _read(workspace: Workspace, dataset: Dataset, split: SplitName) -> list[Example]:

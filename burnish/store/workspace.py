@@ -1,7 +1,9 @@
 """The workspace: the only place that spells its paths, and where records start and complete.
 
 burnish.yaml                the brief
+decisions.jsonl             what people decided about single examples
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
+                            findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
 reports/<id>/               record.json  answers.jsonl  report.html  parts/
@@ -47,6 +49,11 @@ class Workspace:
     def brief(self) -> Path:
         """The brief, burnish.yaml."""
         return self.folder / "burnish.yaml"
+
+    @property
+    def decisions(self) -> Path:
+        """What people decided about single examples, decisions.jsonl."""
+        return self.folder / "decisions.jsonl"
 
     @property
     def database(self) -> Path:

@@ -63,10 +63,14 @@ class RowTrainer(Trainer):
             args=arguments,
             train_dataset=train,
             eval_dataset=validation,
-            data_collator=lambda examples: {"rows": self._cut(examples)},
+            data_collator=self._collate,
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)  # progress is told by the journal
+
+    def _collate(self, examples: Sequence[Encoded]) -> dict[str, Any]:
+        weights = torch.tensor([example.weight for example in examples])
+        return {"rows": self._cut(examples), "weights": weights}
 
     def training_step(
         self,
@@ -74,18 +78,19 @@ class RowTrainer(Trainer):
         inputs: dict[str, Any],
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """One optimiser step's gradients: the mean loss over all answer tokens of the batch.
+        """One optimiser step's gradients: the weighted mean loss over the batch's answer tokens.
 
         Dropout is drawn from the seed and the step's number, so a resumed run repeats it.
         """
         model.train()
         torch.manual_seed(self.args.seed * 1_000_003 + self.state.global_step)
         rows: list[Row] = inputs["rows"]
-        count = sum(len(row.targets) for row in rows)
+        weights = [inputs["weights"][row.owners].to(self.args.device) for row in rows]
+        count = sum(float(weight.sum()) for weight in weights)
         total = torch.zeros((), device=self.args.device)
-        for row in rows:
+        for row, weight in zip(rows, weights, strict=True):
             with self.compute_loss_context_manager():
-                loss = self._losses(model, row, self.args.device).sum() / count
+                loss = (self._losses(model, row, self.args.device) * weight).sum() / count
             self.accelerator.backward(loss)
             total += loss.detach()
         return total

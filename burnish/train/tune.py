@@ -9,8 +9,8 @@ loss.svg         the same as a picture
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def tune(
         TrainingError: no example can be trained on, or the loss stopped being a number.
     """
     folder = workspace.path(run)
-    train = _encode(renderer, read_split(workspace, dataset, "train"))
+    train = _encode(renderer, read_split(workspace, dataset, "train"), dataset.weights)
     held_out = read_split(workspace, dataset, "validation")
     validation = _encode(renderer, held_out)
     _refuse_nothing_to_learn(train, validation, task.train.max_length)
@@ -110,8 +110,14 @@ class _Encoded:
     untrained: tuple[str, ...]
 
 
-def _encode(renderer: Renderer, examples: Sequence[Example]) -> _Encoded:
-    encoded = [(example.id, renderer.encode(example)) for example in examples]
+def _encode(
+    renderer: Renderer, examples: Sequence[Example], weights: Mapping[str, float] | None = None
+) -> _Encoded:
+    """Render a split; `weights` gives the weight of a label's examples in the loss."""
+    encoded = []
+    for example in examples:
+        weight = (weights or {}).get(example.answer, 1.0)
+        encoded.append((example.id, replace(renderer.encode(example), weight=weight)))
     kept = [(name, one) for name, one in encoded if any(one.trained)]
     return _Encoded(
         examples=[one for _, one in kept],

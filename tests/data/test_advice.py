@@ -2,8 +2,19 @@
 
 import pytest
 
-from burnish.data.advice import advise, half_width
+from burnish.data import advice
+from burnish.data.advice import half_width
+from burnish.data.rows import row_of
 from burnish.records import DataSettings, Example, Task
+
+
+def advise(task, splits, labels=(), notes=()):
+    """The advice on examples, which it reads as rows."""
+    rows = {
+        name: [row_of(task, example, at) for at, example in enumerate(pool)]
+        for name, pool in splits.items()
+    }
+    return advice.advise(task, rows, labels, notes)
 
 
 def task(kind="classify", **settings):

@@ -1,6 +1,7 @@
 """Rows to examples, and the faults that stop a data set."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,8 +38,9 @@ def table(rows, path="f.jsonl"):
 
 def read(task, rows):
     faults = Faults()
-    result = read_examples(task, table(rows), faults)
-    return result, faults
+    examples = []
+    result = read_examples(task, table(rows), faults, examples.append)
+    return SimpleNamespace(examples=examples, **vars(result)), faults
 
 
 def turns(*pairs):

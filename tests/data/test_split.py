@@ -5,10 +5,24 @@ from collections import Counter
 
 import pytest
 
+from burnish.data import split as splitting
 from burnish.data.examples import input_key
-from burnish.data.split import limit_rows, split
+from burnish.data.rows import row_of
 from burnish.errors import DataError
 from burnish.records import DataSettings, Example, Task
+
+
+def split(task, examples, *, linked=(), **options):
+    """The split of examples, which is made of their rows."""
+    pool = [*examples, *linked]
+    rows = [row_of(task, example, at) for at, example in enumerate(pool)]
+    made, _ = splitting.split(task, rows[: len(examples)], linked=rows[len(examples) :], **options)
+    return {name: [pool[row.at] for row in members] for name, members in made.items()}
+
+
+def limit_rows(examples, most):
+    rows = [row_of(task(), example, at) for at, example in enumerate(examples)]
+    return tuple([examples[row.at] for row in part] for part in splitting.limit_rows(rows, most))
 
 
 def task(seed=0, **fractions):

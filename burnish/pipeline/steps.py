@@ -1,4 +1,4 @@
-"""Chains the rooms: brief → data → base → train → evaluate → verdict.
+"""The steps, chained: brief → data → base → train → evaluate → verdict.
 
 Each step reads the records before it from the workspace, is skipped when nothing it depends on
 has changed, and goes on where a killed one stopped. Rooms are imported when they are needed.
@@ -6,36 +6,30 @@ has changed, and goes on where a killed one stopped. Rooms are imported when the
 
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from burnish.errors import BriefError, BurnishError
+from burnish.errors import BriefError
+from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
+from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
 from burnish.records import (
     BaseChoice,
     Dataset,
     Event,
     Progress,
-    Record,
     Report,
     Run,
-    Split,
-    SplitName,
     SystemName,
-    Table,
     Task,
     canonical_hash,
     silent,
 )
 from burnish.store import Workspace
-from burnish.store.files import disk_errors, sha256_file, sha256_tree, write_lines
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
     from burnish.engines.engine import Engine
-
-AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def init(files: dict[str, str], workspace: Workspace, overrides: dict[str, Any]) -> "Proposal":
@@ -68,7 +62,7 @@ def write_proposal(workspace: Workspace, proposal: "Proposal", *, force: bool = 
             f"{workspace.brief} exists already.", hint="edit it, or replace it with --force"
         )
     task = proposal.task
-    paths = {role: _relative(path, workspace.folder) for role, path in _files(task).items() if path}
+    paths = {role: relative(path, workspace.folder) for role, path in files_of(task).items()}
     data = task.data.model_copy(update=paths)
     reasons = {key: why for key, _, why in proposal.reasons if key != "ignored"}
     write_brief(workspace.brief, task.model_copy(update={"data": data}), comments=reasons)
@@ -78,13 +72,16 @@ def write_proposal(workspace: Workspace, proposal: "Proposal", *, force: bool = 
 def run_data(
     workspace: Workspace, *, force: bool = False, progress: Progress | None = None
 ) -> Dataset:
-    """Read, check, de-duplicate and split the examples; seal the test split.
+    """Read, clean, check, de-duplicate and split the examples; seal the test split.
 
     Raises:
         BriefError, DataError: with every fault of the brief or of the files.
     """
     with workspace.locked():
-        return _data(workspace, _task(workspace), force, progress or silent)
+        task, tell = task_of(workspace), progress or silent
+        dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
+        measure_fit(workspace, task, dataset, _base_of(workspace, task, tell), tell)
+        return dataset
 
 
 def run_base(
@@ -96,7 +93,7 @@ def run_base(
         BaseModelError: it cannot be had, trusted or used.
     """
     with workspace.locked():
-        return _base(workspace, _task(workspace), force, progress or silent)
+        return _base(workspace, task_of(workspace), force, progress or silent)
 
 
 def run_train(
@@ -108,8 +105,8 @@ def run_train(
         TrainingError: nothing can be learned, or the loss stopped being a number.
     """
     with workspace.locked():
-        task, tell = _task(workspace), progress or silent
-        dataset = _data(workspace, task, False, tell)
+        task, tell = task_of(workspace), progress or silent
+        dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         return _train(workspace, task, dataset, _base(workspace, task, False, tell), force, tell)
 
 
@@ -122,8 +119,8 @@ def run_evaluate(
         EvaluationError: the comparison would not be fair.
     """
     with workspace.locked():
-        task, tell = _task(workspace), progress or silent
-        dataset = _data(workspace, task, False, tell)
+        task, tell = task_of(workspace), progress or silent
+        dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = _train(workspace, task, dataset, chosen, False, tell)
         return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
@@ -132,9 +129,10 @@ def run_evaluate(
 def run(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
     """The whole way from the brief to the verdict; `force` repeats every step."""
     with workspace.locked():
-        task, tell = _task(workspace), progress or silent
-        dataset = _data(workspace, task, force, tell)
+        task, tell = task_of(workspace), progress or silent
+        dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
+        measure_fit(workspace, task, dataset, lambda: chosen, tell)
         tuned = _train(workspace, task, dataset, chosen, force, tell)
         return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
 
@@ -154,57 +152,8 @@ _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96
 """What makes the demo fit into minutes on two cores."""
 
 
-def _data(workspace: Workspace, task: Task, force: bool, progress: Progress) -> Dataset:
-    from burnish.data.build import build
-    from burnish.data.reading.readers import read
-
-    paths = {role: _locate(path, workspace) for role, path in _files(task).items() if path}
-    depends = {
-        "task": task.model_dump(
-            mode="json", include={"kind", "multi_label", "json_schema", "data", "seed"}
-        ),
-        "files": {role: _file_hash(path) for role, path in paths.items()},
-    }
-    inputs_hash = canonical_hash(depends)
-    if not force and (found := workspace.find_complete(Dataset, inputs_hash)):
-        return _skip(found, "data", _sizes(found), progress)
-    tables: dict[str, Table] = {}
-    for role, path in paths.items():
-        spelled = str(_files(task)[role])
-        progress(Event("data", f"reading {spelled}"))
-        # Records name a file as the brief does, so that they are the same in every folder.
-        tables[role] = replace(read(path), path=spelled)
-    progress(Event("data", "checking and splitting"))
-    built = build(task, tables)
-    fields = {"splits": {}, "rows_read": built.rows_read, "dropped": {}}
-    with _step(workspace, Dataset, inputs_hash, {}, task.seed, fields) as record:
-        splits: dict[SplitName, Split] = {}
-        for name, examples in built.splits.items():
-            file = workspace.path(record, f"{name}.jsonl")
-            write_lines(file, examples)
-            labels: dict[str, int] = {}
-            for label in sorted(label for example in examples for label in example.labels):
-                labels[label] = labels.get(label, 0) + 1
-            splits[name] = Split(
-                file=file.name, n=len(examples), sha256=sha256_file(file), labels=labels
-            )
-        write_lines(workspace.path(record, "dropped.jsonl"), built.dropped)
-        counts: dict[str, int] = {}
-        for row in built.dropped:
-            counts[row.reason] = counts.get(row.reason, 0) + 1
-        done = workspace.complete(
-            record,
-            {
-                "splits": splits,
-                "dropped": counts,
-                "labels": built.labels,
-                "json_schema": built.json_schema,
-                "advice": built.advice,
-                "files": {"dropped.jsonl": sha256_file(workspace.path(record, "dropped.jsonl"))},
-            },
-        )
-    progress(Event("data", _sizes(done), finished=True))
-    return done
+def _base_of(workspace: Workspace, task: Task, progress: Progress) -> BaseOf:
+    return lambda: _base(workspace, task, False, progress)
 
 
 def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> BaseChoice:
@@ -213,7 +162,7 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
     inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
     if found and Path(found.path).is_dir():
-        return _skip(found, "base", _size(found), progress)
+        return skip(found, "base", _size(found), progress)
     progress(Event("base", f"looking for {task.base}"))
     from burnish.base.load import choose
 
@@ -222,7 +171,7 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         "template_sha256": "", "architecture": "", "parameters": 0, "context_length": 0,
         "vocabulary": 0, "licence": "unknown",
     }  # fmt: skip
-    with _step(workspace, BaseChoice, inputs_hash, {}, task.seed, fields) as record:
+    with step(workspace, BaseChoice, inputs_hash, {}, task.seed, fields) as record:
         done = choose(workspace, record)
     progress(Event("base", _size(done), finished=True))
     return done
@@ -245,15 +194,14 @@ def _train(
     }
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
-        return _skip(found, "train", _loss(found), progress)
+        return skip(found, "train", _loss(found), progress)
     progress(Event("train", "loading the base"))
-    from burnish.base.load import load_model, load_tokenizer
-    from burnish.chat.render import Renderer
+    from burnish.base.load import load_model
     from burnish.train.tune import tune
 
-    renderer = Renderer(load_tokenizer(Path(chosen.path)), task)
+    renderer = renderer_of(task, chosen)
     fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
-    with _step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
+    with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
         model = load_model(chosen, task.train)
         done = tune(workspace, task, dataset, record, model, renderer, progress)
     progress(Event("train", _loss(done), finished=True))
@@ -279,10 +227,8 @@ def _evaluate(
     }
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
-        return _skip(found, "evaluate", _decision(found), progress)
+        return skip(found, "evaluate", _decision(found), progress)
     progress(Event("evaluate", "loading the base"))
-    from burnish.base.load import load_tokenizer
-    from burnish.chat.render import Renderer
     from burnish.evaluate.evaluation import evaluate as compare
 
     fields = {
@@ -290,7 +236,7 @@ def _evaluate(
         "pass_mark": task.pass_mark, "settings": task.evaluate,
     }  # fmt: skip
 
-    with _step(workspace, Report, inputs_hash, parents, task.seed, fields) as record:
+    with step(workspace, Report, inputs_hash, parents, task.seed, fields) as record:
         done = compare(
             workspace,
             task,
@@ -299,7 +245,7 @@ def _evaluate(
             run=tuned,
             report=record,
             engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
-            renderer=Renderer(load_tokenizer(Path(chosen.path)), task),
+            renderer=renderer_of(task, chosen),
             progress=progress,
         )
     progress(Event("evaluate", _decision(done), finished=True))
@@ -322,82 +268,10 @@ def _engine(
         yield LocalEngine(load_model(chosen, task.train), end)
 
 
-@contextmanager
-def _step(
-    workspace: Workspace,
-    kind: type[AnyRecord],
-    inputs_hash: str,
-    parents: dict[str, str],
-    seed: int,
-    fields: dict[str, Any],
-) -> Iterator[AnyRecord]:
-    """A started record; on an error it is written as failed, with the reason.
-
-    A failed data set or base leaves nothing to go on with, so nothing of it stays.
-    """
-    record = workspace.start(kind, inputs_hash, parents=parents, seed=seed, fields=fields)
-    try:
-        yield record
-    except Exception as error:
-        if isinstance(record, Dataset | BaseChoice):
-            workspace.discard(record)
-            raise
-        reason = error.message if isinstance(error, BurnishError) else repr(error)
-        with suppress(BurnishError):  # the disk may be what failed
-            workspace.fail(record, reason)
-        raise
-
-
-def _skip(record: AnyRecord, step: str, message: str, progress: Progress) -> AnyRecord:
-    progress(Event(step, message, finished=True, skipped=True))
-    return record
-
-
 def _task(workspace: Workspace) -> Task:
     from burnish.brief.file import read_brief
 
     return read_brief(workspace.brief)
-
-
-def _files(task: Task) -> dict[str, str | None]:
-    settings = task.data
-    return {
-        "source": settings.source,
-        "train": settings.train,
-        "validation": settings.validation,
-        "test": settings.test,
-    }
-
-
-def _locate(path: str, workspace: Workspace) -> str:
-    """A path of the brief as this process sees it; a hub id stays as it is."""
-    local = workspace.folder / path
-    looks_like_hub = path.count("/") == 1 and "." not in path and not local.exists()
-    return path if looks_like_hub else str(local)
-
-
-def _relative(path: str, folder: Path) -> str:
-    """A path as the brief spells it: relative to the workspace where it exists."""
-    import os
-
-    if not Path(path).exists():
-        return path
-    return os.path.relpath(Path(path).resolve(), folder.resolve())
-
-
-def _file_hash(path: str) -> Any:
-    local = Path(path)
-    with disk_errors(local):
-        if local.is_dir():
-            return sha256_tree(local)
-        if local.is_file():
-            return sha256_file(local)
-    return path
-
-
-def _sizes(dataset: Dataset) -> str:
-    sizes = [f"{dataset.splits[name].n:,} {name}" for name in ("train", "validation", "test")]
-    return ", ".join(sizes) + f"; {sum(dataset.dropped.values()):,} rows left out"
 
 
 def _size(chosen: BaseChoice) -> str:

@@ -1,0 +1,28 @@
+"""Chains the rooms; skips finished steps. The functions here are those of the Python API."""
+
+from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
+from burnish.pipeline.steps import (
+    demo,
+    init,
+    run,
+    run_base,
+    run_data,
+    run_evaluate,
+    run_train,
+    write_proposal,
+)
+
+__all__ = [
+    "demo",
+    "diff_data",
+    "export_data",
+    "fix_data",
+    "init",
+    "read_changes",
+    "run",
+    "run_base",
+    "run_data",
+    "run_evaluate",
+    "run_train",
+    "write_proposal",
+]
