@@ -1,6 +1,6 @@
 """The nouns: frozen pydantic records that the steps read and write."""
 
-from burnish.records.answers import Answer, AnsweredExample
+from burnish.records.answers import Answer, AnsweredExample, Usage, UsedExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
@@ -12,6 +12,7 @@ from burnish.records.steps import (
     Difference,
     LabelScore,
     Opening,
+    ProviderJob,
     Report,
     Run,
     Score,
@@ -31,6 +32,7 @@ from burnish.records.task import (
     MetricName,
     PassMark,
     PromptSettings,
+    ProviderSettings,
     SystemName,
     Task,
     TaskKind,
@@ -65,6 +67,8 @@ __all__ = [
     "PassMark",
     "Progress",
     "PromptSettings",
+    "ProviderJob",
+    "ProviderSettings",
     "Record",
     "Report",
     "Review",
@@ -79,6 +83,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TrainSettings",
+    "Usage",
+    "UsedExample",
     "Verdict",
     "canonical_hash",
     "silent",

@@ -166,6 +166,24 @@ class EvaluateSettings(_Settings):
     )
 
 
+class ProviderSettings(_Settings):
+    """For a base at a provider, `openai-compatible:URL:MODEL`: what may be sent to it, and how.
+
+    The provider trains the model; of the section train, `epochs` alone is sent there.
+    """
+
+    consent: str = Field(
+        "",
+        description='Your consent, in these words: "examples may leave this machine for HOST". '
+        "Without it nothing is sent.",
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds the key; the key itself stands nowhere."
+    )
+    requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+
 class Task(_Settings):
     """The whole brief, as it stands in burnish.yaml."""
 
@@ -177,10 +195,14 @@ class Task(_Settings):
     json_schema: dict[str, Any] | None = Field(None, description="extract: schema of the answer.")
     metric: MetricName = Field(description="The primary metric, which decides the verdict.")
     pass_mark: PassMark = PassMark()
-    base: str = Field("smollm2-135m", description="Base model: a name, hub id, folder or GGUF.")
+    base: str = Field(
+        "smollm2-135m",
+        description="Base model: a name, hub id, folder, GGUF, or openai-compatible:URL:MODEL.",
+    )
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
     data: DataSettings
     checks: CheckSettings = CheckSettings()
     prompt: PromptSettings = PromptSettings()
+    provider: ProviderSettings = ProviderSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
