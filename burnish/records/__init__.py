@@ -5,6 +5,12 @@ from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
 from burnish.records.record import Git, Record, canonical_hash
+from burnish.records.shortlist import (
+    Allowed,
+    Condition,
+    LicenceVerdict,
+    Method,
+)
 from burnish.records.steps import (
     BaseChoice,
     Dataset,
@@ -37,18 +43,21 @@ from burnish.records.task import (
     Task,
     TaskKind,
     TrainSettings,
+    Use,
 )
 
 __all__ = [
     "CLEANING_RULES",
     "METRICS",
     "Action",
+    "Allowed",
     "Answer",
     "AnsweredExample",
     "BaseChoice",
     "Change",
     "CheckSettings",
     "CleaningRule",
+    "Condition",
     "DataSettings",
     "Dataset",
     "Decision",
@@ -61,7 +70,9 @@ __all__ = [
     "FindingKind",
     "Git",
     "LabelScore",
+    "LicenceVerdict",
     "Message",
+    "Method",
     "MetricName",
     "Opening",
     "PassMark",
@@ -83,6 +94,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TrainSettings",
+    "Use",
     "Usage",
     "UsedExample",
     "Verdict",

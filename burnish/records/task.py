@@ -17,6 +17,7 @@ MetricName = Literal[
     "chrf", "bleu",
 ]  # fmt: skip
 SystemName = Literal["zero-shot", "few-shot", "classic", "tuned"]
+Use = Literal["commercial", "research", "any"]
 CleaningRule = Literal["mojibake", "html", "control", "unicode", "boilerplate", "whitespace"]
 CLEANING_RULES: tuple[CleaningRule, ...] = (
     "mojibake", "html", "control", "unicode", "boilerplate", "whitespace",
