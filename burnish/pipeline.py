@@ -33,7 +33,8 @@ from burnish.store.files import disk_errors, sha256_file, sha256_tree, write_lin
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
-    from burnish.engines.engine import Engine
+    from burnish.chat.messages import MessageRenderer
+    from burnish.engines.engine import ChatEngine, Engine
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -111,6 +112,24 @@ def run_train(
         task, tell = _task(workspace), progress or silent
         dataset = _data(workspace, task, False, tell)
         return _train(workspace, task, dataset, _base(workspace, task, False, tell), force, tell)
+
+
+def cancel_train(workspace: Workspace) -> str:
+    """Cancel the tuning job that an unfinished run has at a provider; its id.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    from burnish.base.provider import cancel_hosted
+    from burnish.engines.server import at_server, read_server
+    from burnish.errors import TrainingError
+
+    with workspace.locked():
+        task = _task(workspace)
+        left = [run for run in workspace.records(Run) if run.status != "complete"]
+        if not left or not at_server(task.base):
+            raise TrainingError("No unfinished run has a job at a provider.")
+        return cancel_hosted(workspace, left[-1], read_server(task.base, task.provider))
 
 
 def run_evaluate(
@@ -209,21 +228,29 @@ def _data(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
 
 def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> BaseChoice:
     from burnish.base.resolve import local_fingerprint
+    from burnish.engines.server import at_server, read_server, require_consent
 
+    if at_server(task.base):
+        require_consent(read_server(task.base, task.provider), task.provider)
     inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
-    if found and Path(found.path).is_dir():
+    if found and (found.source == "provider" or Path(found.path).is_dir()):
         return _skip(found, "base", _size(found), progress)
     progress(Event("base", f"looking for {task.base}"))
-    from burnish.base.load import choose
-
     fields: dict[str, Any] = {
         "name": task.base, "source": "folder", "path": "", "weights_sha256": "",
         "template_sha256": "", "architecture": "", "parameters": 0, "context_length": 0,
         "vocabulary": 0, "licence": "unknown",
     }  # fmt: skip
     with _step(workspace, BaseChoice, inputs_hash, {}, task.seed, fields) as record:
-        done = choose(workspace, record)
+        if at_server(task.base):
+            from burnish.base.provider import choose_hosted
+
+            done = choose_hosted(workspace, record, read_server(task.base, task.provider))
+        else:
+            from burnish.base.load import choose
+
+            done = choose(workspace, record)
     progress(Event("base", _size(done), finished=True))
     return done
 
@@ -246,13 +273,22 @@ def _train(
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
         return _skip(found, "train", _loss(found), progress)
+    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
+    if chosen.source == "provider":
+        from burnish.base.provider import tune_hosted
+        from burnish.engines.server import read_server
+
+        with _step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
+            server = read_server(task.base, task.provider)
+            done = tune_hosted(workspace, task, dataset, record, server, progress)
+        progress(Event("train", _loss(done), finished=True))
+        return done
     progress(Event("train", "loading the base"))
     from burnish.base.load import load_model, load_tokenizer
     from burnish.chat.render import Renderer
     from burnish.train.tune import tune
 
     renderer = Renderer(load_tokenizer(Path(chosen.path)), task)
-    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
     with _step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
         model = load_model(chosen, task.train)
         done = tune(workspace, task, dataset, record, model, renderer, progress)
@@ -281,8 +317,6 @@ def _evaluate(
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
         return _skip(found, "evaluate", _decision(found), progress)
     progress(Event("evaluate", "loading the base"))
-    from burnish.base.load import load_tokenizer
-    from burnish.chat.render import Renderer
     from burnish.evaluate.evaluation import evaluate as compare
 
     fields = {
@@ -299,18 +333,40 @@ def _evaluate(
             run=tuned,
             report=record,
             engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
-            renderer=Renderer(load_tokenizer(Path(chosen.path)), task),
+            renderer=_renderer(task, chosen),
             progress=progress,
         )
     progress(Event("evaluate", _decision(done), finished=True))
     return done
 
 
+def _renderer(task: Task, chosen: BaseChoice) -> "MessageRenderer":
+    """What renders the prompts of a base: as token ids, or as messages for a provider."""
+    if chosen.source == "provider":
+        from burnish.chat.messages import MessageRenderer
+
+        return MessageRenderer(task)
+    from burnish.base.load import load_tokenizer
+    from burnish.chat.render import Renderer
+
+    return Renderer(load_tokenizer(Path(chosen.path)), task)
+
+
 @contextmanager
 def _engine(
     workspace: Workspace, task: Task, chosen: BaseChoice, tuned: Run, system: SystemName
-) -> "Iterator[Engine]":
-    """The local engine of a system; the model is freed with it."""
+) -> "Iterator[Engine | ChatEngine]":
+    """The engine of a system; a local model is freed with it."""
+    if tuned.provider is not None:
+        from burnish.engines.http import HttpEngine
+        from burnish.engines.server import read_server
+
+        server = read_server(task.base, task.provider)
+        with HttpEngine(
+            replace(server, model=tuned.provider.model) if system == "tuned" else server
+        ) as engine:
+            yield engine
+        return
     from burnish.base.load import end_tokens, load_model, load_tokenizer, load_tuned
     from burnish.engines.local import LocalEngine
 
@@ -401,10 +457,14 @@ def _sizes(dataset: Dataset) -> str:
 
 
 def _size(chosen: BaseChoice) -> str:
+    if chosen.source == "provider":
+        return f"{chosen.name}, {chosen.licence}"
     return f"{chosen.name}, {chosen.parameters / 1e6:.0f}M parameters, {chosen.licence}"
 
 
 def _loss(tuned: Run) -> str:
+    if tuned.provider is not None:
+        return f"{tuned.provider.model}, tuned at {tuned.provider.host}"
     best = tuned.validation_loss[tuned.best_epoch - 1]
     return f"{tuned.steps} steps, validation loss {best:.3f} after epoch {tuned.best_epoch}"
 

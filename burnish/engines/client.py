@@ -160,7 +160,7 @@ class Client:
             why = self._clean(str(error)) or type(error).__name__
             raise _PassingError(f"{host} cannot be reached ({why})", carried_out=False) from error
         except httpx.TimeoutException as error:
-            raise _PassingError(f"{host} did not answer within {seconds:,.0f} s") from error
+            raise _PassingError(f"{host} did not answer within {round(seconds, 1):g} s") from error
         except httpx.DecodingError as error:
             raise _PassingError(f"{host} sent an answer that cannot be unpacked") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -196,7 +196,10 @@ class Client:
             hint = "put the URL that it names into burnish.yaml"
         elif status == 404 and ("model" in reason.lower() or code == "model_not_found"):
             message = f"{host} does not know the model that was asked for ({told})."
-            hint = "check its name; a model tuned a moment ago may take minutes to be there"
+            hint = (
+                "check its name; a model tuned a moment ago may take minutes to be there, and one "
+                "that was removed since is tuned again by burnish train --force"
+            )
         elif status in (404, 405):
             message = f"{host} has nothing at {self.server.url}{path} ({told})."
             hint = "check the URL: it is the root of the API and mostly ends in /v1"
@@ -230,7 +233,7 @@ class Client:
             return self._clean(body[:_MOST_LETTERS].decode("utf-8", "replace")), "", ""
         inner = told.get("error", told) if isinstance(told, dict) else told
         if not isinstance(inner, dict):
-            return self._clean(str(inner)), "", ""
+            return self._clean(str(inner or "")), "", ""
         message = inner.get("message") or inner.get("detail") or ""
         return (
             self._clean(str(message)),

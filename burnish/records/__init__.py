@@ -9,6 +9,7 @@ from burnish.records.shortlist import (
     Allowed,
     Condition,
     LicenceVerdict,
+    MemoryEstimate,
     Method,
 )
 from burnish.records.steps import (
@@ -71,6 +72,7 @@ __all__ = [
     "Git",
     "LabelScore",
     "LicenceVerdict",
+    "MemoryEstimate",
     "Message",
     "Method",
     "MetricName",
@@ -94,8 +96,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TrainSettings",
-    "Use",
     "Usage",
+    "Use",
     "UsedExample",
     "Verdict",
     "canonical_hash",

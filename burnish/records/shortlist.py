@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from burnish.records.task import Use
 
@@ -56,3 +56,36 @@ class LicenceVerdict(_Part):
     def contradicts(self) -> bool:
         """Whether the licence forbids what the brief says the model is for."""
         return self.use != "any" and self.allowed == "no"
+
+
+class MemoryEstimate(_Part):
+    """What training or serving needs, GiB, at the moment of its peak.
+
+    Attributes:
+        weights: of the base.
+        adapters, gradients, optimiser: of training.
+        activations, logits: of the tokens that run at once.
+        cache: keys and values, of serving.
+        buffers: passing ones: dequantised matrices, the optimiser's temporary tensors.
+        slack: what the allocator and the libraries take beside the tensors.
+    """
+
+    weights: float = 0.0
+    adapters: float = 0.0
+    gradients: float = 0.0
+    optimiser: float = 0.0
+    activations: float = 0.0
+    logits: float = 0.0
+    cache: float = 0.0
+    buffers: float = 0.0
+    slack: float = 0.0
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def total(self) -> float:
+        """All of it, GiB."""
+        return round(
+            self.weights + self.adapters + self.gradients + self.optimiser + self.activations
+            + self.logits + self.cache + self.buffers + self.slack,
+            4,
+        )  # fmt: skip

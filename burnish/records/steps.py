@@ -76,6 +76,7 @@ class ProviderJob(_Part):
         files: split → id of the uploaded file.
         job: id of the tuning job.
         model: name of the tuned model at the provider.
+        billed_tokens: what the provider says it trained on, all epochs together.
     """
 
     host: str
@@ -83,6 +84,7 @@ class ProviderJob(_Part):
     files: dict[str, str]
     job: str
     model: str
+    billed_tokens: int | None = None
 
 
 class Run(Record):

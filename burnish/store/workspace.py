@@ -4,7 +4,8 @@ burnish.yaml                the brief
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
 bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
-reports/<id>/               record.json  answers.jsonl  report.html  parts/
+                            (tuned at a provider: record.json  job.json  metrics.jsonl)
+reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  parts/
 burnish.db                  openings of the test split
 """
 
@@ -34,7 +35,9 @@ _FOLDERS: dict[type[Record], str] = {
     Run: "runs",
     Report: "reports",
 }
-_PACKAGES = ("burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+_PACKAGES = (
+    "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",
+)  # fmt: skip
 
 
 class Workspace:
