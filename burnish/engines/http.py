@@ -84,10 +84,12 @@ class HttpEngine:
         for place in range(len(chats)):
             waiting.put(place)
         found: queue.SimpleQueue[tuple[int, Said | Exception | None]] = queue.SimpleQueue()
-        failed = threading.Event()
+        ended = threading.Event()
+        working = workers = min(self._server.requests, len(chats))
+        unheard = threading.Semaphore(workers)  # so a kill loses no more answers than workers
 
         def work() -> None:
-            while not failed.is_set():
+            while unheard.acquire() and not ended.is_set():
                 try:
                     place = waiting.get_nowait()
                 except queue.Empty:
@@ -95,26 +97,31 @@ class HttpEngine:
                 try:
                     found.put((place, self._ask(chats[place], max_new_tokens, stop)))
                 except Exception as error:
-                    failed.set()
+                    ended.set()
                     found.put((place, error))
+                    break
             found.put((-1, None))
 
-        working = min(self._server.requests, len(chats))
-        for _ in range(working):
+        for _ in range(workers):
             # Daemons: Ctrl-C need not wait for a server that hangs.
             threading.Thread(target=work, daemon=True).start()
         answers: dict[int, Said] = {}
         fault: Exception | None = None
-        while working:
-            place, said = found.get()
-            if isinstance(said, Said):
-                answers[place] = said
-                if heard is not None:
-                    heard(place, said)
-            elif said is None:
-                working -= 1
-            else:
-                fault = fault or said
+        try:
+            while working:
+                place, said = found.get()
+                if isinstance(said, Said):
+                    answers[place] = said
+                    if heard is not None:
+                        heard(place, said)
+                elif said is None:
+                    working -= 1
+                else:
+                    fault = fault or said
+                unheard.release()
+        finally:
+            ended.set()
+            unheard.release(workers + 1)  # whoever waits may go
         if fault is not None:
             raise fault
         return [answers[place] for place in range(len(chats))]

@@ -213,7 +213,7 @@ def test_an_error_hears_out_what_is_under_way() -> None:
         return "late"
 
     with OpenAIServer(answer=slow) as served:
-        served.fail(CHAT, status=400)
+        served.fail(CHAT, status=400, hang=0.1)
         with (
             HttpEngine(server_of(served, requests=3), QUICK) as engine,
             pytest.raises(ServerError, match="refuses the request"),
