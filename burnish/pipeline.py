@@ -316,7 +316,8 @@ def _evaluate(
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
         return _skip(found, "evaluate", _decision(found), progress)
-    progress(Event("evaluate", "loading the base"))
+    told = "loading the base" if tuned.provider is None else f"asking {tuned.provider.host}"
+    progress(Event("evaluate", told))
     from burnish.evaluate.evaluation import evaluate as compare
 
     fields = {

@@ -139,6 +139,7 @@ class Hosted:
             return next((item.id for item in listed if item.filename == filename), None)
 
         def send() -> str:
+            self._progress(Event("train", f"uploading the {split} examples to {self.host}"))
             file = {"file": (filename, content, "application/jsonl")}
             purpose = {"purpose": "fine-tune"}
             sent = self._client.call("POST", "/files", Item, once=True, data=purpose, files=file)
@@ -164,6 +165,8 @@ class Hosted:
             return None
 
         def send() -> str:
+            told = "starting the job; of the settings, epochs and the seed are sent"
+            self._progress(Event("train", told))
             path = "/fine_tuning/jobs"
             return self._client.call("POST", path, Job, once=True, json=request).id
 
@@ -183,6 +186,8 @@ class Hosted:
         Raises:
             TrainingError: it ended otherwise, is gone, or took longer than the pace allows.
         """
+        told = f"following job {self.remembered.job}; it goes on at {self.host} if burnish stops"
+        self._progress(Event("train", f"{told} (burnish train --cancel cancels it)"))
         end = time.monotonic() + self._pace.seconds
         wait = self._pace.first
         while True:

@@ -22,7 +22,6 @@ from burnish.errors import BaseModelError, ServerError, TrainingError
 from burnish.records import (
     BaseChoice,
     Dataset,
-    Event,
     Example,
     Message,
     Progress,
@@ -98,10 +97,8 @@ def tune_hosted(
         )
         for split, examples in splits.items():
             if examples:
-                progress(Event("train", f"{len(examples):,} {split} examples to {server.host}"))
                 name = f"burnish-{run.id}-{split}"
                 hosted.upload(split, name, chat_lines(renderer, examples).encode())
-        progress(Event("train", "of the settings, epochs and the seed are sent"))
         hosted.start(_request(task, server))
         job = hosted.follow()
         steps = hosted.metrics()
