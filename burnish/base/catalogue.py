@@ -33,6 +33,7 @@ class Model(BaseModel):
         chat_template: whether the tokenizer brings one; None where not known.
         licence: a key of licences.toml, or "unknown".
         gated: whether the hub asks to accept terms first; None where not known.
+        released: year and month; empty where not known.
         package: an installed Python package that may carry the weights.
         source, date: where the figures were read, and when.
     """
@@ -46,6 +47,7 @@ class Model(BaseModel):
     chat_template: bool | None = None
     licence: str = "unknown"
     gated: bool | None = None
+    released: str = Field("", pattern=r"^(\d{4}-\d\d)?$")
     package: str | None = None
     source: str
     date: str = Field("", pattern=r"^(\d{4}-\d\d-\d\d)?$")

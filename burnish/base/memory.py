@@ -23,7 +23,7 @@ GAPS = 0.05
 """Share of activations and buffers lost between blocks of the allocator."""
 LIBRARIES_GIB = 0.53
 """What torch, transformers and PEFT take in a process, GiB (measured on Linux)."""
-HEAP = 1.2
+HEAP = 1.3
 """What glibc keeps beside activations and buffers, as a share of them (measured)."""
 _FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6}
 """Families in which only every n-th layer sees the whole context."""
@@ -50,7 +50,7 @@ class Plan:
             trained), "adamw-8bit", or "paged" (its state in the host's memory).
         fused_step: each gradient is used and freed as soon as it is there.
         loss: "float32" (logits converted whole), "shifted" (and copied once more, as transformers
-            did before 4.45), or "chunked" (a piece at a time).
+            did before 4.45), "chunked" (converted a piece at a time), or "fused" (never stored).
         compiled: torch.compile fuses element-wise work and keeps less.
         separate_inputs: dropout before each adapter keeps a copy of the input for each (PEFT).
         copied_output: attention copies its output, as over rows (burnish.engines.rows).
@@ -72,7 +72,7 @@ class Plan:
     accumulates: bool = True
     optimiser: Literal["adamw", "foreach", "adamw-8bit", "paged"] = "adamw"
     fused_step: bool = False
-    loss: Literal["float32", "shifted", "chunked"] = "float32"
+    loss: Literal["float32", "shifted", "chunked", "fused"] = "float32"
     compiled: bool = False
     separate_inputs: bool = True
     copied_output: bool = False
@@ -324,6 +324,8 @@ def _logits(figures: Figures, plan: Plan) -> float:
     tokens = plan.tokens if plan.answer_tokens is None else plan.answer_tokens
     width = _BYTES[plan.dtype]
     size = tokens * figures.vocab_size
+    if plan.loss == "fused":
+        return 0.0
     if plan.loss == "chunked":
         head = figures.vocab_size * figures.hidden_size * width if plan.method == "full" else 0
         return size * width + 2 * head  # the head's gradient, and the next piece's

@@ -160,8 +160,9 @@ class Candidate(_Part):
         way: "tune", "prompt" or "classic".
         name, hub: of the model.
         parameters, active_parameters: of the model, and of it what one token meets.
-        method: the least demanding tuning method that Burnish has and that fits.
-        place: where to train: this machine if it fits, else the smallest rented card.
+        method: how it would be tuned.
+        place: where to train: this machine if it is done there in time, else a rented card.
+        places: all of them: this machine if it has the memory, the smallest rented card that has.
         serving: memory to answer one request at a time.
         seconds_per_answer: of a long example, on the device it is trained on.
         reasons: why it stands where it stands, the most important first.
@@ -179,6 +180,7 @@ class Candidate(_Part):
     licence: LicenceVerdict | None = None
     method: Method | None = None
     place: Place | None = None
+    places: tuple[Place, ...] = ()
     serving: MemoryEstimate | None = None
     seconds_per_answer: float | None = None
     reasons: tuple[str, ...] = ()
