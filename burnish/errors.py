@@ -7,6 +7,7 @@
     ├── BaseModelError           the base model cannot be found, trusted or loaded
     ├── TrainingError            training cannot start, or stopped before its end
     ├── EvaluationError          an evaluation cannot be trusted, so it is not made
+    ├── ServerError              a server does not answer, refuses, or answers nonsense
     └── WorkspaceError           the workspace's folder cannot be read or written
 
 Anything else that escapes is a bug: exit code 3 with its traceback.
@@ -59,6 +60,30 @@ class TrainingError(BurnishError):
 
 class EvaluationError(BurnishError):
     """An evaluation cannot be trusted, so it is not made."""
+
+
+class ServerError(BurnishError):
+    """A server does not answer, refuses a request, or answers nonsense.
+
+    Args:
+        status: the HTTP status it answered with; None where there was no answer.
+        param: the field of the request that it refused, where it said so.
+        unsure: the request may have been carried out although no answer came back.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        param: str = "",
+        unsure: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.param = param
+        self.unsure = unsure
 
 
 class WorkspaceError(BurnishError):

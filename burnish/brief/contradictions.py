@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from os.path import normpath
 
+from burnish.engines.server import at_server, read_server
+from burnish.errors import BriefError
 from burnish.records import METRICS, Task
 
 Contradiction = tuple[tuple[str, ...], str]
@@ -78,6 +80,11 @@ def _sources(task: Task) -> Iterator[Contradiction]:
             yield (f"data.{name}",), f"`data.{name}` is blank; expected a name, or null."
     if not task.base.strip():
         yield ("base",), "`base` is blank; expected a model's name, hub id, folder or GGUF file."
+    if at_server(task.base):
+        try:
+            read_server(task.base, task.provider)
+        except BriefError as error:
+            yield ("base", "provider.key_variable"), f"{error.message} To mend it, {error.hint}."
     if data.source is not None and given:
         yield (
             ("data.source", *(f"data.{name}" for name in given)),

@@ -26,6 +26,7 @@ _SECTIONS = {
     "base": "The model that gets tuned.",
     "data": "Where the examples come from. Paths are relative to this file.",
     "prompt": "What the model is told; {column} stands for an input column.",
+    "provider": "What may be sent to the provider of the base.",
     "train": "How the base is tuned.",
     "evaluate": "How the systems are compared on the sealed test split.",
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from burnish.chat.answers import target_of
+from burnish.chat.messages import MessageRenderer
 from burnish.errors import BaseModelError
 from burnish.records import Example, Message, Task
 
@@ -59,7 +60,7 @@ class Encoded:
     weight: float = 1.0
 
 
-class Renderer:
+class Renderer(MessageRenderer):
     """Renders examples of one task for one tokenizer.
 
     Args:
@@ -76,22 +77,10 @@ class Renderer:
                 f"{task.base} has no chat template, so its prompts cannot be rendered.",
                 hint="choose an instruction-tuned base model",
             )
+        super().__init__(task)
         self.tokenizer = tokenizer
-        self.task = task
         self.max_length = max_length or task.train.max_length
         self._specials = [token for token in tokenizer.all_special_tokens if len(token) > 1]
-
-    def messages(self, example: Example, shots: Sequence[Example] = ()) -> list[Message]:
-        """The chat before the answer: system, worked examples if any, and the user's turn."""
-        system = self.task.prompt.system
-        chat = [Message(role="system", content=system)] if system else []
-        for shot in shots:
-            chat += [*self._turns(shot), Message(role="assistant", content=shot.answer)]
-        turns = self._turns(example)
-        if turns and turns[0].role == "system":
-            chat = [turns[0], *(turn for turn in chat if turn.role != "system")]
-            turns = turns[1:]
-        return chat + turns
 
     def prompt(
         self, example: Example, shots: Sequence[Example] = (), *, answer_tokens: int
@@ -144,13 +133,6 @@ class Renderer:
         """What the model wrote, without control tokens."""
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
-    def _turns(self, example: Example) -> list[Message]:
-        if example.history:
-            return list(example.history)
-        if self.task.prompt.template:
-            return [Message(role="user", content=_fill(self.task.prompt.template, example.inputs))]
-        return [Message(role="user", content="\n\n".join(example.inputs.values()))]
-
     def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
         chat = [{"role": turn.role, "content": self._neutral(turn.content)} for turn in messages]
         return str(
@@ -199,22 +181,6 @@ class Renderer:
             if len(ids) <= room or keep < 1e-3:
                 return ids
             length = len(ids)
-
-
-def _fill(template: str, inputs: dict[str, str]) -> str:
-    """The template with every `{column}` replaced once; braces in the data stay as they are."""
-    pieces: list[str] = []
-    rest = template
-    while rest:
-        at, name = min(
-            ((rest.find("{" + name + "}"), name) for name in inputs if "{" + name + "}" in rest),
-            default=(-1, ""),
-        )
-        if at < 0:
-            return "".join([*pieces, rest])
-        pieces += [rest[:at], inputs[name]]
-        rest = rest[at + len(name) + 2 :]
-    return "".join(pieces)
 
 
 def _shorten(example: Example, keep: float) -> Example:

@@ -208,11 +208,19 @@ def base(
 @app.command()
 def train(
     workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel the job that runs at a provider.")
+    ] = False,
     as_json: JsonFlag = False, quiet: QuietFlag = False,
 ) -> None:  # fmt: skip
     """Tune the base model on the training split."""
     from burnish import pipeline
 
+    if cancel:
+        from burnish.store import Workspace
+
+        typer.echo(f"Cancelled: {pipeline.cancel_train(Workspace(workspace))}")
+        return
     run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
 
 

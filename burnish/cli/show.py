@@ -52,9 +52,10 @@ def outcome(workspace: "Workspace", record: Dataset | BaseChoice | Run | Report)
         case Dataset():
             line = f"{_sizes(record)} examples: {workspace.path(record)}"
         case BaseChoice():
-            line = f"{record.name}: {record.path}"
+            line = f"{record.name}: {record.path or record.licence}"
         case Run():
-            line = str(workspace.path(record, "adapter"))
+            tuned = record.provider
+            line = tuned.model if tuned else str(workspace.path(record, "adapter"))
         case Report():
             line = f"{record.verdict.decision}: {record.verdict.reason}" if record.verdict else ""
     say(screen(), line)
@@ -139,6 +140,9 @@ def _labels(dataset: Dataset) -> Table:
 
 
 def _base(console: Console, base: BaseChoice) -> None:
+    if base.source == "provider":
+        _facts(console, {"base": base.name, "licence": base.licence, "source": base.source})
+        return
     _facts(
         console,
         {
@@ -153,6 +157,22 @@ def _base(console: Console, base: BaseChoice) -> None:
 
 
 def _run(console: Console, workspace: "Workspace", run: Run) -> None:
+    if run.provider is not None:
+        job = run.provider
+        billed = "unknown" if job.billed_tokens is None else f"{job.billed_tokens:,}"
+        _facts(
+            console,
+            {
+                "tuned model": job.model,
+                "job": f"{job.job} at {job.host}",
+                "consent": job.consent,
+                "examples": f"{run.train_examples:,} train, {run.validation_examples:,} validation",
+                "time": f"{run.seconds:,.0f} s",
+                "tokens billed": billed,
+                "losses": str(workspace.path(run, "metrics.jsonl")),
+            },
+        )
+        return
     left_out = {
         "cut to max_length": len(run.truncated),
         "left out, no room for the answer": len(run.untrained),

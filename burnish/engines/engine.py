@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from burnish.records import Message, Usage
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,27 @@ class Engine(Protocol):
 
     def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
         """Negative log-likelihood of each prompt's reference, nats, summed over its tokens."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer as text, whether it ended before its longest length, and what it took."""
+
+    text: str
+    stopped: bool
+    usage: Usage
+
+
+@runtime_checkable
+class ChatEngine(Protocol):
+    """Messages in, text out: all that a server offers. It scores nothing."""
+
+    def answer(
+        self,
+        chats: Sequence[Sequence[Message]],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        heard: Callable[[int, Said], None] | None = None,
+    ) -> list[Said]:
+        """Greedy answers to all chats, in their order; `heard` gets each as it comes."""

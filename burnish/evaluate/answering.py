@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from burnish.chat.answers import NO_LABELS, parse
 from burnish.chat.render import Renderer
 from burnish.engines.engine import Constraint, Engine
-from burnish.records import Answer, Example, Task
+from burnish.records import Answer, Example, Task, Usage
 from burnish.store.files import append_lines, read_finished_lines, write_lines
 
 _TOKENS_HELD = 12_000
@@ -21,12 +21,13 @@ _TOKENS_HELD = 12_000
 
 
 class Part(BaseModel):
-    """One line of a part file: the answer to the example at `index`."""
+    """One line of a part file: the answer to the example at `index`, and what a server took."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: int
     answer: Answer
+    usage: Usage | None = None
 
 
 def answer_examples(

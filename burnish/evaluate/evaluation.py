@@ -2,6 +2,7 @@
 
 parts/<system>.jsonl   finished batches, while the evaluation is unfinished
 answers.jsonl          every example with every system's answer
+usage.jsonl            seconds and tokens of each answer, where a server answered
 report.html            the whole story on one page
 """
 
@@ -10,11 +11,14 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
+from burnish.chat.messages import MessageRenderer
 from burnish.chat.render import Renderer
-from burnish.engines.engine import Engine
+from burnish.engines.engine import ChatEngine, Engine
 from burnish.errors import EvaluationError
 from burnish.evaluate.answering import answer_examples, choose_shots
+from burnish.evaluate.asking import ask_examples
 from burnish.evaluate.classic import answer_classic
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.report import render_report
@@ -30,11 +34,13 @@ from burnish.records import (
     Run,
     SystemName,
     Task,
+    Usage,
+    UsedExample,
 )
 from burnish.store import Workspace, open_test, read_split
 from burnish.store.files import sha256_file, write_lines, write_text
 
-MakeEngine = Callable[[SystemName], AbstractContextManager[Engine]]
+MakeEngine = Callable[[SystemName], AbstractContextManager[Engine | ChatEngine]]
 """Gives the engine of a system; leaving the context frees the model."""
 
 
@@ -47,10 +53,13 @@ def evaluate(
     run: Run,
     report: Report,
     engine_of: MakeEngine,
-    renderer: Renderer,
+    renderer: MessageRenderer,
     progress: Progress,
 ) -> Report:
     """Answer the test split with every system, compare, and complete a started report.
+
+    Args:
+        renderer: a `Renderer`, unless every engine takes messages.
 
     Raises:
         EvaluationError: prompts render otherwise than in training.
@@ -63,6 +72,7 @@ def evaluate(
     answers: dict[str, list[Answer]] = {}
     descriptions: dict[str, str] = {}
     seconds: dict[str, float] = {}
+    usage: dict[str, list[Usage]] = {}
     for system in task.evaluate.systems:
         began = time.monotonic()
         answered = _answer(
@@ -74,12 +84,15 @@ def evaluate(
         )  # fmt: skip
         if answered is None:
             continue
-        answers[system], descriptions[system] = answered
+        answers[system], descriptions[system], used = answered
+        usage |= {system: used} if used else {}
         seconds[system] = round(time.monotonic() - began, 1)
     progress(Event("evaluate", "comparing"))
     compared = assemble(task, dataset.labels, answers, examples, descriptions)
     lines = _lines(examples, answers, compared.per_example)
     write_lines(folder / "answers.jsonl", lines)
+    if usage:
+        write_lines(folder / "usage.jsonl", _usage_lines(examples, usage))
     fields = {
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
@@ -90,7 +103,9 @@ def evaluate(
         "seconds": seconds,
         "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
     }
-    loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")
+    loss_svg = ""
+    if run.provider is None:
+        loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")
     page = render_report(
         task=task,
         report=report.model_copy(update=fields).with_hash(),
@@ -107,7 +122,7 @@ def evaluate(
 
 
 def _refuse_other_prompts(
-    workspace: Workspace, dataset: Dataset, run: Run, renderer: Renderer
+    workspace: Workspace, dataset: Dataset, run: Run, renderer: MessageRenderer
 ) -> None:
     rendered = renderer.prompt_hash(read_split(workspace, dataset, "validation"))
     if rendered != run.prompt_hash:
@@ -125,31 +140,51 @@ def _answer(
     train: list[Example],
     examples: list[Example],
     engine_of: MakeEngine,
-    renderer: Renderer,
+    renderer: MessageRenderer,
     tell: Callable[[int], None],
     parts: Path,
-) -> tuple[list[Answer], str] | None:
-    """One system's answers and what it is; None where a kind has no such system."""
+) -> tuple[list[Answer], str, list[Usage]] | None:
+    """One system's answers, what it is, and what its answers took where a server gave them.
+
+    None where a kind has no such system.
+    """
     if system == "classic":
-        return answer_classic(task, dataset.labels, train, examples, task.seed)
+        classic = answer_classic(task, dataset.labels, train, examples, task.seed)
+        return None if classic is None else (*classic, [])
     shots = choose_shots(task, train) if system == "few-shot" else []
+    usage: list[Usage] = []
     with engine_of(system) as engine:
-        answers = answer_examples(
-            task,
-            dataset.labels,
-            examples,
-            engine=engine,
-            renderer=renderer,
-            shots=shots,
-            parts=parts,
-            tell=tell,
-        )
+        if isinstance(engine, ChatEngine):
+            answers, usage = ask_examples(
+                task,
+                dataset.labels,
+                examples,
+                engine=engine,
+                renderer=renderer,
+                shots=shots,
+                parts=parts,
+                tell=tell,
+            )
+        else:
+            answers = answer_examples(
+                task,
+                dataset.labels,
+                examples,
+                engine=engine,
+                renderer=cast(Renderer, renderer),  # as `evaluate` asks for
+                shots=shots,
+                parts=parts,
+                tell=tell,
+            )
     descriptions = {
         "zero-shot": "The base model with the instruction alone.",
         "few-shot": f"The base model with the instruction and {len(shots)} worked examples.",
         "tuned": "The base model with the trained adapter.",
     }
-    return answers, descriptions[system]
+    if usage:
+        descriptions["tuned"] = "The model that the provider tuned from the base."
+    scored = " A server gives no probabilities, so there is no perplexity." if usage else ""
+    return answers, descriptions[system] + scored, usage
 
 
 def _lines(
@@ -166,6 +201,13 @@ def _lines(
                 for name, given in answers.items()
             },
         )
+        for index, example in enumerate(examples)
+    ]
+
+
+def _usage_lines(examples: list[Example], usage: dict[str, list[Usage]]) -> list[UsedExample]:
+    return [
+        UsedExample(id=example.id, usage={name: used[index] for name, used in usage.items()})
         for index, example in enumerate(examples)
     ]
 

@@ -322,9 +322,10 @@ def _script_hash(script: str) -> str:
 
 
 def _settings(run: Run) -> list[tuple[str, Any, str]]:
-    """(name, value, description) of each training setting."""
+    """(name, value, description) of each training setting that was used."""
     fields = type(run.settings).model_fields
-    return [(name, getattr(run.settings, name), fields[name].description or "") for name in fields]
+    names = ("epochs",) if run.provider else tuple(fields)
+    return [(name, getattr(run.settings, name), fields[name].description or "") for name in names]
 
 
 def _other_versions(report: Report, run: Run) -> dict[str, str]:

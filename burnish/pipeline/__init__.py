@@ -2,6 +2,7 @@
 
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.steps import (
+    cancel_train,
     demo,
     init,
     run,
@@ -13,6 +14,7 @@ from burnish.pipeline.steps import (
 )
 
 __all__ = [
+    "cancel_train",
     "demo",
     "diff_data",
     "export_data",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from burnish.errors import BaseModelError
+from burnish.errors import BaseModelError, BriefError
 from burnish.pipeline.stepping import files_of, skip, step
 from burnish.records import (
     BaseChoice,
@@ -63,6 +63,11 @@ def make_data(
     paths = {role: _locate(path, workspace) for role, path in files_of(task).items()}
     reviews = read_reviews(workspace)
     chosen = base_of() if task.checks.label_errors == "base" else None
+    if chosen and chosen.source == "provider":
+        raise BriefError(
+            f"checks.label_errors is base, and the weights of {chosen.name} cannot be had.",
+            hint="set label_errors to report, or name a base with weights",
+        )
     settings = {"kind", "multi_label", "json_schema", "metric", "data", "checks", "seed"}
     depends = {
         "task": task.model_dump(mode="json", include=settings),
@@ -149,7 +154,10 @@ def measure_fit(
     if report.token_fit and report.token_fit.max_length == task.train.max_length:
         return
     try:
-        renderer = renderer_of(task, base_of())
+        chosen = base_of()
+        if chosen.source == "provider":  # whose tokens are not known here
+            return
+        renderer = renderer_of(task, chosen)
     except BaseModelError as error:
         progress(Event("data", f"token lengths are not known: {error.message}"))
         return

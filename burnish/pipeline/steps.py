@@ -7,6 +7,7 @@ has changed, and goes on where a killed one stopped. Rooms are imported when the
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ from burnish.store import Workspace
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
-    from burnish.engines.engine import Engine
+    from burnish.chat.messages import MessageRenderer
+    from burnish.engines.engine import ChatEngine, Engine
 
 
 def init(files: dict[str, str], workspace: Workspace, overrides: dict[str, Any]) -> "Proposal":
@@ -110,6 +112,24 @@ def run_train(
         return _train(workspace, task, dataset, _base(workspace, task, False, tell), force, tell)
 
 
+def cancel_train(workspace: Workspace) -> str:
+    """Cancel the tuning job that an unfinished run has at a provider; its id.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    from burnish.base.provider import cancel_hosted
+    from burnish.engines.server import at_server, read_server
+    from burnish.errors import TrainingError
+
+    with workspace.locked():
+        task = task_of(workspace)
+        left = [run for run in workspace.records(Run) if run.status != "complete"]
+        if not left or not at_server(task.base):
+            raise TrainingError("No unfinished run has a job at a provider.")
+        return cancel_hosted(workspace, left[-1], read_server(task.base, task.provider))
+
+
 def run_evaluate(
     workspace: Workspace, *, force: bool = False, progress: Progress | None = None
 ) -> Report:
@@ -158,21 +178,29 @@ def _base_of(workspace: Workspace, task: Task, progress: Progress) -> BaseOf:
 
 def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> BaseChoice:
     from burnish.base.resolve import local_fingerprint
+    from burnish.engines.server import at_server, read_server, require_consent
 
+    if at_server(task.base):
+        require_consent(read_server(task.base, task.provider), task.provider)
     inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
-    if found and Path(found.path).is_dir():
+    if found and (found.source == "provider" or Path(found.path).is_dir()):
         return skip(found, "base", _size(found), progress)
     progress(Event("base", f"looking for {task.base}"))
-    from burnish.base.load import choose
-
     fields: dict[str, Any] = {
         "name": task.base, "source": "folder", "path": "", "weights_sha256": "",
         "template_sha256": "", "architecture": "", "parameters": 0, "context_length": 0,
         "vocabulary": 0, "licence": "unknown",
     }  # fmt: skip
     with step(workspace, BaseChoice, inputs_hash, {}, task.seed, fields) as record:
-        done = choose(workspace, record)
+        if at_server(task.base):
+            from burnish.base.provider import choose_hosted
+
+            done = choose_hosted(workspace, record, read_server(task.base, task.provider))
+        else:
+            from burnish.base.load import choose
+
+            done = choose(workspace, record)
     progress(Event("base", _size(done), finished=True))
     return done
 
@@ -195,12 +223,21 @@ def _train(
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
         return skip(found, "train", _loss(found), progress)
+    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
+    if chosen.source == "provider":
+        from burnish.base.provider import tune_hosted
+        from burnish.engines.server import read_server
+
+        with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
+            server = read_server(task.base, task.provider)
+            done = tune_hosted(workspace, task, dataset, record, server, progress)
+        progress(Event("train", _loss(done), finished=True))
+        return done
     progress(Event("train", "loading the base"))
     from burnish.base.load import load_model
     from burnish.train.tune import tune
 
     renderer = renderer_of(task, chosen)
-    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
     with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
         model = load_model(chosen, task.train)
         done = tune(workspace, task, dataset, record, model, renderer, progress)
@@ -228,7 +265,8 @@ def _evaluate(
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
         return skip(found, "evaluate", _decision(found), progress)
-    progress(Event("evaluate", "loading the base"))
+    told = "loading the base" if tuned.provider is None else f"asking {tuned.provider.host}"
+    progress(Event("evaluate", told))
     from burnish.evaluate.evaluation import evaluate as compare
 
     fields = {
@@ -245,18 +283,37 @@ def _evaluate(
             run=tuned,
             report=record,
             engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
-            renderer=renderer_of(task, chosen),
+            renderer=_renderer(task, chosen),
             progress=progress,
         )
     progress(Event("evaluate", _decision(done), finished=True))
     return done
 
 
+def _renderer(task: Task, chosen: BaseChoice) -> "MessageRenderer":
+    """What renders the prompts of a base: as token ids, or as messages for a provider."""
+    if chosen.source == "provider":
+        from burnish.chat.messages import MessageRenderer
+
+        return MessageRenderer(task)
+    return renderer_of(task, chosen)
+
+
 @contextmanager
 def _engine(
     workspace: Workspace, task: Task, chosen: BaseChoice, tuned: Run, system: SystemName
-) -> "Iterator[Engine]":
-    """The local engine of a system; the model is freed with it."""
+) -> "Iterator[Engine | ChatEngine]":
+    """The engine of a system; a local model is freed with it."""
+    if tuned.provider is not None:
+        from burnish.engines.http import HttpEngine
+        from burnish.engines.server import read_server
+
+        server = read_server(task.base, task.provider)
+        with HttpEngine(
+            replace(server, model=tuned.provider.model) if system == "tuned" else server
+        ) as engine:
+            yield engine
+        return
     from burnish.base.load import end_tokens, load_model, load_tokenizer, load_tuned
     from burnish.engines.local import LocalEngine
 
@@ -268,17 +325,15 @@ def _engine(
         yield LocalEngine(load_model(chosen, task.train), end)
 
 
-def _task(workspace: Workspace) -> Task:
-    from burnish.brief.file import read_brief
-
-    return read_brief(workspace.brief)
-
-
 def _size(chosen: BaseChoice) -> str:
+    if chosen.source == "provider":
+        return f"{chosen.name}, {chosen.licence}"
     return f"{chosen.name}, {chosen.parameters / 1e6:.0f}M parameters, {chosen.licence}"
 
 
 def _loss(tuned: Run) -> str:
+    if tuned.provider is not None:
+        return f"{tuned.provider.model}, tuned at {tuned.provider.host}"
     best = tuned.validation_loss[tuned.best_epoch - 1]
     return f"{tuned.steps} steps, validation loss {best:.3f} after epoch {tuned.best_epoch}"
 

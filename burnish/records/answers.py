@@ -1,4 +1,7 @@
-"""One line of answers.jsonl: an example of the test split and what every system answered."""
+"""One line of answers.jsonl: an example of the test split and what every system answered.
+
+And of usage.jsonl, which a report has where a server answered: what each answer took.
+"""
 
 from typing import Any
 
@@ -9,7 +12,7 @@ class Answer(BaseModel):
     """What one system answered to one example.
 
     Attributes:
-        text: exactly as written by the system.
+        text: exactly as written by the system; a label is spelled as in the label set.
         value: parsed: a label, a list of labels, JSON, or the text; None when it could not be.
         score: the primary metric on this example alone, from 0 to 1.
         probability: of the chosen label (classify with a scored label set).
@@ -38,3 +41,27 @@ class AnsweredExample(BaseModel):
     inputs: dict[str, str]
     references: tuple[str, ...]
     answers: dict[str, Answer]
+
+
+class Usage(BaseModel):
+    """What one answer of a server took.
+
+    Attributes:
+        seconds: from the first try to the answer, waiting included.
+        prompt_tokens, answer_tokens: as the server counted them; None where it did not say.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+
+
+class UsedExample(BaseModel):
+    """What the answers to one test example took, by system name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    usage: dict[str, Usage]

@@ -53,7 +53,8 @@ class BaseChoice(Record):
     """The base model: where it was found and exactly which weights they are.
 
     Attributes:
-        source: where it was found: a folder, a GGUF file, the hub's cache, the hub, a package.
+        source: where it was found: a folder, a GGUF file, the hub's cache, the hub, a package; or
+            "provider", a server that tunes and serves it: then path, hashes and sizes are empty.
         path: the folder transformers loads (a GGUF is converted once into the base cache).
         weights_sha256: of the weight files, so that another model of the same name is noticed.
     """
@@ -61,7 +62,7 @@ class BaseChoice(Record):
     volatile: ClassVar[frozenset[str]] = Record.volatile | {"path", "source"}
 
     name: str
-    source: Literal["folder", "gguf", "hub-cache", "hub", "package"]
+    source: Literal["folder", "gguf", "hub-cache", "hub", "package", "provider"]
     path: str
     revision: str | None = None
     weights_sha256: str
@@ -73,10 +74,32 @@ class BaseChoice(Record):
     licence: str
 
 
-class Run(Record):
-    """A tuned adapter and how it came about.
+class ProviderJob(_Part):
+    """A tuning job at a provider, which stands in a run where the adapter of a local one lies.
 
     Attributes:
+        host: of the server.
+        consent: the user's, as it stood in the brief.
+        files: split → id of the uploaded file.
+        job: id of the tuning job.
+        model: name of the tuned model at the provider.
+        billed_tokens: what the provider says it trained on, all epochs together.
+    """
+
+    host: str
+    consent: str
+    files: dict[str, str]
+    job: str
+    model: str
+    billed_tokens: int | None = None
+
+
+class Run(Record):
+    """A tuned adapter, or a model tuned at a provider, and how it came about.
+
+    Attributes:
+        provider: the tuning job at a provider; then there is no adapter, and what the provider
+            does not tell (steps, losses, speed, memory) is empty.
         prompt_hash: of the rendered validation prompts; evaluation must render the same.
         truncated: ids of examples whose input was cut to fit max_length.
         untrained: ids of examples left out because no answer token fits.
@@ -94,6 +117,7 @@ class Run(Record):
     prompt: PromptSettings
     prompt_hash: str = ""
     base: str = ""
+    provider: ProviderJob | None = None
     train_examples: int = 0
     validation_examples: int = 0
     truncated: tuple[str, ...] = ()

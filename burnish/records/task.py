@@ -17,6 +17,7 @@ MetricName = Literal[
     "chrf", "bleu",
 ]  # fmt: skip
 SystemName = Literal["zero-shot", "few-shot", "classic", "tuned"]
+Use = Literal["commercial", "research", "any"]
 CleaningRule = Literal["mojibake", "html", "control", "unicode", "boilerplate", "whitespace"]
 CLEANING_RULES: tuple[CleaningRule, ...] = (
     "mojibake", "html", "control", "unicode", "boilerplate", "whitespace",
@@ -104,6 +105,22 @@ class CheckSettings(_Settings):
     )
 
 
+class NeedsSettings(_Settings):
+    """What a base must meet for this task; `burnish base --list` ranks by it."""
+
+    languages: tuple[str, ...] = Field(
+        (), description="Languages of the texts, as ISO 639-1 codes such as en or de."
+    )
+    private: bool = Field(False, description="Texts may not leave this machine: nothing rented.")
+    hours: float = Field(12.0, gt=0, description="Longest that training may take, in hours.")
+    seconds_per_answer: float | None = Field(
+        None, gt=0, description="Longest that one answer may take, in seconds."
+    )
+    price_per_hour: float | None = Field(
+        None, gt=0, description="Price of a rented card for an hour, in your currency."
+    )
+
+
 class PromptSettings(_Settings):
     """What the model is told. `{column}` in the template stands for an input column."""
 
@@ -167,6 +184,24 @@ class EvaluateSettings(_Settings):
     )
 
 
+class ProviderSettings(_Settings):
+    """For a base at a provider, `openai-compatible:URL:MODEL`: what may be sent to it, and how.
+
+    The provider trains the model; of the section train, `epochs` alone is sent there.
+    """
+
+    consent: str = Field(
+        "",
+        description='Your consent, in these words: "examples may leave this machine for HOST". '
+        "Without it nothing is sent.",
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds the key; the key itself stands nowhere."
+    )
+    requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+
 class Task(_Settings):
     """The whole brief, as it stands in burnish.yaml."""
 
@@ -178,10 +213,21 @@ class Task(_Settings):
     json_schema: dict[str, Any] | None = Field(None, description="extract: schema of the answer.")
     metric: MetricName = Field(description="The primary metric, which decides the verdict.")
     pass_mark: PassMark = PassMark()
-    base: str = Field("smollm2-135m", description="Base model: a name, hub id, folder or GGUF.")
+    use: Use = Field(
+        "any", description="What the model is for; a base whose licence forbids it is refused."
+    )
+    base: str = Field(
+        "smollm2-135m",
+        description="Base model: a name, hub id, folder, GGUF, or openai-compatible:URL:MODEL.",
+    )
+    allow_licence: bool = Field(
+        False, description="Use a base whose licence forbids this use; it stands on record."
+    )
     seed: int = Field(0, ge=0, description="Seed of every random choice.")
+    needs: NeedsSettings = NeedsSettings()
     data: DataSettings
     checks: CheckSettings = CheckSettings()
     prompt: PromptSettings = PromptSettings()
+    provider: ProviderSettings = ProviderSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

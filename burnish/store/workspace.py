@@ -6,7 +6,8 @@ datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jso
                             findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
-reports/<id>/               record.json  answers.jsonl  report.html  parts/
+                            (tuned at a provider: record.json  job.json  metrics.jsonl)
+reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  parts/
 burnish.db                  openings of the test split
 """
 
@@ -36,7 +37,9 @@ _FOLDERS: dict[type[Record], str] = {
     Run: "runs",
     Report: "reports",
 }
-_PACKAGES = ("burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy")
+_PACKAGES = (
+    "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",
+)  # fmt: skip
 
 
 class Workspace:

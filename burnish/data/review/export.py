@@ -7,10 +7,9 @@ and writes nothing. Prompts are built as in training, so another tool learns the
 import io
 import json
 from collections.abc import Iterable, Sequence
-from types import SimpleNamespace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
-from burnish.chat.render import Renderer, Tokenizer
+from burnish.chat.messages import MessageRenderer
 from burnish.data.examples import place
 from burnish.data.review.annotations import (
     import_annotations,
@@ -101,8 +100,7 @@ def export(
 
 def _messages(task: Task, example: Example) -> list[Message]:
     """The chat before the answer, as the renderer builds it; no tokenizer is asked anything."""
-    unused = SimpleNamespace(chat_template="unused", all_special_tokens=[])
-    return Renderer(cast(Tokenizer, unused), task).messages(example)
+    return MessageRenderer(task).messages(example)
 
 
 def _turns(task: Task, example: Example) -> list[dict[str, str]]:
