@@ -21,8 +21,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from burnish.data.checks.personal_data import PersonalData, Span
 from burnish.data.clinic.notes import write_clinic
+from burnish.data.personal.personal_data import PersonalData, Span
 
 ACCEPTED = {
     "GPE": {"LOCATION", "STREET_ADDRESS", "NRP"},

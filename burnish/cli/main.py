@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from burnish.cli import data
 from burnish.cli.flags import InitCommand, given_files, given_settings
@@ -41,7 +42,20 @@ QUIET_LIBRARIES = {
 """Set before any library is imported, unless the user has set them or BURNISH_DEBUG."""
 MOST_FAULTS = 50
 
+
+class InOrder(TyperGroup):
+    """The commands in the order of the work; groups such as data would come last otherwise."""
+
+    ORDER = ("demo", "init", "run", "data", "base", "train", "evaluate")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names as --help lists them."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: (*self.ORDER, name).index(name))
+
+
 app = typer.Typer(
+    cls=InOrder,
     help="Turn a general language model into a specialist for one task, and prove whether it "
     "became one.",
     no_args_is_help=True,

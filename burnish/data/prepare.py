@@ -46,7 +46,7 @@ class Preparation:
                 self._of_column[name] = Cleaner(rules, lines)
         self._personal: Any = None
         if task.checks.personal_data in _PERSONAL or any(r.action == "mask" for r in reviews):
-            from burnish.data.checks.personal_data import PersonalData
+            from burnish.data.personal.personal_data import PersonalData
 
             self._personal = PersonalData(ner_model=task.checks.ner_model, seed=task.seed)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from burnish.data.checks.personal_data import PersonalData, Span
 from burnish.data.clinic.notes import write_clinic
+from burnish.data.personal.personal_data import PersonalData, Span
 from burnish.errors import DataError
 from burnish.records import Example, Message
 

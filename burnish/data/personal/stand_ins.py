@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from itertools import count
 
-from burnish.data.checks.identities import PARTICLES, Identity
-from burnish.data.checks.spans import PLACEHOLDER
+from burnish.data.personal.identities import PARTICLES, Identity
+from burnish.data.personal.spans import PLACEHOLDER
 
 _NAMES = (
     "Tavrel Brennix Ilvara Sorquil Pellindra Oskane Velloria Jorvane Ysmerel Caldrix Fenwyll "
@@ -230,7 +230,7 @@ class StandIns:
         Checksums let one of at most 97 through; where none of 5,000 passes, the value itself
         would not have, and the shape alone is kept.
         """
-        from burnish.data.checks.recognisers import passes
+        from burnish.data.personal.recognisers import passes
 
         kept = 2 if kind == "IBAN_CODE" else 1 if kind == "CREDIT_CARD" else 0
         drawn = said

@@ -2,7 +2,7 @@
 
 import json
 
-from burnish.data.checks.fields import rewritten
+from burnish.data.personal.fields import rewritten
 from burnish.records import Example, Message
 
 ANSWER = '{"a_b": ["q", 7, true, null, 1.5]}'

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from burnish.data.checks.fields import rewritten
-from burnish.data.checks.identities import Identities, Identity
-from burnish.data.checks.spans import Span, settled
-from burnish.data.checks.stand_ins import Placeholders, StandIns
 from burnish.data.examples import excerpt, place
+from burnish.data.personal.fields import rewritten
+from burnish.data.personal.identities import Identities, Identity
+from burnish.data.personal.spans import Span, settled
+from burnish.data.personal.stand_ins import Placeholders, StandIns
 from burnish.errors import DataError
 from burnish.records import Example, Finding
 
@@ -48,7 +48,7 @@ class PersonalData:
     """
 
     def __init__(self, *, ner_model: str | None = None, seed: int = 0) -> None:
-        from burnish.data.checks.recognisers import recognisers
+        from burnish.data.personal.recognisers import recognisers
 
         self._recognisers = recognisers(places=ner_model is not None)
         self._ner = _load_ner(ner_model) if ner_model is not None else None
@@ -59,7 +59,7 @@ class PersonalData:
 
         Of overlapping hits the longest counts, of equally long ones the most certain.
         """
-        from burnish.data.checks.recognisers import Text
+        from burnish.data.personal.recognisers import Text
 
         seen = Text(text)
         hits = [Span(*hit) for one in self._recognisers for hit in one.find(seen)]

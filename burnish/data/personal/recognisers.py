@@ -18,7 +18,7 @@ import regex
 from presidio_analyzer import LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
 
-from burnish.data.checks.cues import (
+from burnish.data.personal.cues import (
     ADDRESSES,
     DATES_OF_BIRTH,
     NAMES,

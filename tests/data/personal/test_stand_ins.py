@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from burnish.data.checks.identities import Identity
-from burnish.data.checks.recognisers import passes
-from burnish.data.checks.stand_ins import Placeholders, StandIns
+from burnish.data.personal.identities import Identity
+from burnish.data.personal.recognisers import passes
+from burnish.data.personal.stand_ins import Placeholders, StandIns
 
 
 def stand_in(kind: str, value: str, seed: int = 0) -> str:

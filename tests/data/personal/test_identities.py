@@ -1,6 +1,6 @@
 """Spellings of one value belong together, and known values are met again."""
 
-from burnish.data.checks.identities import Identities
+from burnish.data.personal.identities import Identities
 
 
 def again(known: Identities, text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from burnish.data.checks.recognisers import Text, passes, recognisers
+from burnish.data.personal.recognisers import Text, passes, recognisers
 
 
 def found(text: str) -> set[tuple[str, str]]:

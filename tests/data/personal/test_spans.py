@@ -1,6 +1,6 @@
 """Overlapping spans are settled: the longest, then the most certain, and nothing is lost."""
 
-from burnish.data.checks.spans import Span, settled
+from burnish.data.personal.spans import Span, settled
 
 
 def test_longest_then_most_certain() -> None:

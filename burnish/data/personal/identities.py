@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from burnish.data.checks.spans import Span
+from burnish.data.personal.spans import Span
 
 NUMBERED = frozenset(
     {"PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "MEDICAL_RECORD_NUMBER", "IBAN_CODE", "UK_NHS"}
