@@ -8,10 +8,7 @@ writes them as `burnish data` does, in a process of its own; prints seconds by s
 memory, and how many of the planted duplicates were found. Slow checks (personal data, wrong labels)
 are left out: they look at a sample.
 
-    python bench/scale.py 1000000 peers
-
-compares the near-duplicate search alone with datasketch and text-dedup, each in an environment of
-its own under .peers/ (see docs/experiments.md).
+bench/scale_peers.py compares the near-duplicate search alone with other tools.
 """
 
 import json
@@ -25,19 +22,13 @@ from pathlib import Path
 import numpy as np
 
 WORDS = 60
-HERE = Path(__file__).parent
 
 
 def main(rows: int, form: str) -> None:
     """Make the rows, then measure in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"rows.{'parquet' if form == 'peers' else form}"
+        file = Path(folder) / f"rows.{form}"
         write_rows(file, rows)
-        if form == "peers":
-            from peers import compare
-
-            compare(file)
-            return
         subprocess.run([sys.executable, __file__, "--measure", str(file)], check=True)
 
 

@@ -82,12 +82,12 @@ def check(
     parts: dict[SplitName, Sequence[Example]] = {
         name: pool[: task.checks.most_rows] for name, pool in built.splits.items()
     }
-    findings += imbalance(task, parts["train"])
     how = task.checks.balance
-    train, weights, spread = built.splits["train"], dict[str, float](), parts
+    train, weights = built.splits["train"], dict[str, float]()
     if how != "none":
         train, weights = resampled(task, train, how, task.seed)
-        spread = built.splits
+    spread = built.splits if task.kind == "classify" else parts  # labels are quickly counted
+    findings += imbalance(task, spread["train"])
     kept = {(review.id, review.kind) for review in reviews if review.action == "keep"}
     findings = _ranked(one for one in findings if (one.ids[0], one.kind) not in kept)
     report = DataReport(

@@ -4,7 +4,6 @@ Each step reads the records before it from the workspace, is skipped when nothin
 has changed, and goes on where a killed one stopped. Rooms are imported when they are needed.
 """
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -316,9 +315,10 @@ def _engine(
         return
     from burnish.base.load import end_tokens, load_model, load_tokenizer, load_tuned
     from burnish.engines.local import LocalEngine
+    from burnish.engines.memory import release_memory
 
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
-    gc.collect()  # the model before this one, and the optimiser's state, lie in cycles
+    release_memory()
     if system == "tuned":
         yield LocalEngine(load_tuned(chosen, task.train, workspace.path(tuned, "adapter")), end)
     else:

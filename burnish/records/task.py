@@ -82,7 +82,7 @@ class CheckSettings(_Settings):
         None, description="sentence-transformers model that also compares inputs by meaning."
     )
     meaning_similarity: float = Field(
-        0.85, gt=0, le=1, description="Cosine from which two inputs mean the same."
+        0.5, gt=0, le=1, description="Mean cosine of words and meaning from which inputs match."
     )
     personal_data: Literal["report", "mask", "replace", "drop", "off"] = Field(
         "report", description="What is done about names, numbers and addresses of people."

@@ -1,7 +1,11 @@
-"""Inputs that mean the same: pairs whose sentence embeddings point the same way.
+"""Inputs that mean the same: pairs whose words and whose sentence embeddings point the same way.
 
 Reads texts, and a sentence-transformers model by folder, hub id or the name of an installed package
 that carries one; writes nothing. Only where the brief names such a model (extra `embed`).
+
+Similarity is the mean of two cosines, of embeddings and of TF-IDF words. Embeddings alone take two
+dialogues on one subject for the same one; words alone miss paraphrases. The mean told duplicates
+from others better than either on both sets it was measured on (docs/experiments.md).
 """
 
 import importlib.util
@@ -14,26 +18,40 @@ import numpy as np
 from burnish.data.checks.duplicates import Near
 from burnish.errors import DataError
 
+MOST_TEXTS = 50_000
+"""Each text is compared with each, so more would take hours."""
+
 _BLOCK = 1024
 _WORDS = 100
 """Words of a piece: models of this kind read some 256 tokens and overlook the rest."""
 
 
 def same_meaning(texts: Sequence[str], model: str, threshold: float) -> list[Near]:
-    """Pairs of texts whose embeddings have at least this cosine.
+    """Pairs of texts whose embeddings and words have at least this mean cosine.
 
     A long text is embedded in pieces of 100 words, and stands for their mean.
 
     Returns:
-        Pairs in the order of their places, with the cosine as similarity.
+        Pairs in the order of their places, with the mean cosine as similarity.
 
     Raises:
-        DataError: sentence-transformers is not installed, or the model cannot be loaded.
+        DataError: sentence-transformers is not installed, the model cannot be loaded, or there are
+            more than 50,000 texts.
     """
-    vectors = embed(texts, model)
+    if len(texts) > MOST_TEXTS:
+        raise DataError(
+            f"checks.meaning compares each row with each, and {len(texts):,} rows are more than "
+            f"the {MOST_TEXTS:,} that it is for.",
+            hint="leave `meaning` out of `checks:`, or set `max_rows` under `data:`",
+        )
+    if len(texts) < 2:
+        return []
+    vectors, words = embed(texts, model), _words(texts)
     pairs = []
     for start in range(0, len(vectors), _BLOCK):
         cosines = vectors[start : start + _BLOCK] @ vectors[start:].T
+        cosines += (words[start : start + _BLOCK] @ words[start:].T).toarray()
+        cosines /= 2
         for row, column in zip(*np.nonzero(cosines >= threshold), strict=True):
             if column > row:
                 value = min(1.0, float(cosines[row, column]))
@@ -53,6 +71,14 @@ def embed(texts: Sequence[str], model: str) -> "np.ndarray[Any, np.dtype[np.floa
     np.add.at(vectors, [at for at, _ in pieces], parts)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return vectors
+
+
+def _words(texts: Sequence[str]) -> Any:
+    """Unit TF-IDF vectors of the words, sparse [texts, words]; ones for texts without any."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    counter = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+", dtype=np.float32)
+    return counter.fit_transform([text if any(map(str.isalnum, text)) else "0" for text in texts])
 
 
 def _pieces(text: str) -> Iterator[str]:
