@@ -85,9 +85,9 @@ def test_commands_in_the_documents_exist() -> None:
     for page in PAGES:
         for written in re.findall(r"(?:^|[`/ ])burnish (\w+[^`\n#|]*)", _code(page), re.MULTILINE):
             name, *rest = shlex.split(written)
-            known = {
-                flag for each in getattr(commands.get(name), "params", []) for flag in each.opts
-            }
+            command = commands.get(name)
+            command = getattr(command, "commands", {}).get(rest[0] if rest else "", command)
+            known = {flag for each in getattr(command, "params", []) for flag in each.opts}
             flags = {word.partition("=")[0] for word in rest if word.startswith("-")}
             met.add(name)
             if name not in commands or flags - known - {"--help"}:

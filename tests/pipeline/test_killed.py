@@ -38,7 +38,7 @@ def test_ten_kills_end_in_the_same_record_hashes(tmp_path: Path) -> None:
         [sys.executable, str(TESTS / "killing.py"), str(tmp_path), str(KILLS)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -56,6 +56,9 @@ _ENCODINGS = [
 ]  # fmt: skip
 
 _LISTED_FAULTS = 20
+_SIGNS = "‘’‚“”„«»‹›–—…·•¡¿€£¥§°±×÷²³¹½¼¾µªº©®™\xa0、。「」，：；！？（）"
+MOSTLY = 0.9
+"""Share of the characters beyond ASCII that are letters or usual signs in a text read rightly."""
 
 
 def read(path_or_name: str | Path, *, split: str | None = None) -> Table:
@@ -241,9 +244,12 @@ def _guess(data: bytes) -> tuple[str, str] | None:
     if not western and len({str(match) for match in ties}) > 1:
         return None
     try:
-        return data.decode(encoding), encoding
+        text = data.decode(encoding)
     except UnicodeDecodeError:
         return None
+    beyond = [char for char in text if not char.isascii()]
+    written = sum(char.isalpha() or char in _SIGNS for char in beyond)
+    return (text, encoding) if written >= MOSTLY * len(beyond) else None
 
 
 def _undecodable(path: Path, data: bytes, error: UnicodeDecodeError) -> DataError:
@@ -318,11 +324,22 @@ def _mixtures(draft: Draft) -> list[str]:
         absent = sum(column not in row for row in draft.rows)
         if absent:
             notes.append(f"Rows without '{column}', taken as missing: {absent}.")
-        kinds = Counter(kind_of(row[column]) for row in draft.rows if row.get(column) is not None)
+        kinds: dict[str, list[int]] = {}
+        for number, row in zip(draft.numbers, draft.rows, strict=True):
+            if (value := row.get(column)) is not None:
+                kinds.setdefault(kind_of(value), []).append(number)
         if len(kinds) > 1:
-            listed = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
-            notes.append(f"'{column}' mixes kinds of values: {listed}.")
+            ranked = sorted(kinds.items(), key=lambda item: -len(item[1]))
+            listed = [f"{ranked[0][0]} ({len(ranked[0][1])})"]
+            listed += [f"{kind} ({_some(numbers)})" for kind, numbers in ranked[1:]]
+            notes.append(f"'{column}' mixes kinds of values: {', '.join(listed)}.")
     return notes
+
+
+def _some(numbers: list[int]) -> str:
+    """ "1: row 4", or the first rows of many."""
+    rows = ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "")
+    return f"{len(numbers)}: {'row' if len(numbers) == 1 else 'rows'} {rows}"
 
 
 def _faulty(name: str, draft: Draft) -> DataError:

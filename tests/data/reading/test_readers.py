@@ -159,6 +159,24 @@ def test_broken_utf8_is_not_guessed(tmp_path: Path) -> None:
     assert "iconv" in error.hint
 
 
+def test_stray_bytes_in_ascii_are_no_old_encoding(tmp_path: Path) -> None:
+    lines = [f'{{"text": "knee pain {at}", "label": "a"}}\n'.encode() for at in range(60)]
+    lines[20] = lines[20].replace(b"pain", b"p\xff\xfe\x80in")
+    error = refusal(tmp_path, "a.jsonl", b"".join(lines))
+    assert error.faults == ("line 21: byte 0xff at offset 786: invalid start byte",)
+
+
+def test_mixed_kinds_are_noted_with_their_rows(tmp_path: Path) -> None:
+    values: list[Any] = ["text"] * 20
+    values[3], values[4], values[9] = 12, True, {"a": {"b": [1]}}
+    found = table(tmp_path, "a.jsonl", "".join(json.dumps({"x": v}) + "\n" for v in values))
+    (note,) = found.notes
+    assert note == (
+        "'x' mixes kinds of values: text (17), a number (1: row 4), true or false (1: row 5), "
+        "an object (1: row 10)."
+    )
+
+
 def test_cut_utf16_is_refused(tmp_path: Path) -> None:
     error = refusal(tmp_path, "a.csv", "a,b\n1,2\n".encode("utf-16") + b"x")
     assert "UTF-16" in error.message
