@@ -20,6 +20,7 @@ from burnish.records import (
     Record,
     Report,
     Run,
+    Shortlist,
     Split,
     SplitName,
     SystemName,
@@ -98,6 +99,19 @@ def run_base(
     """
     with workspace.locked():
         return _base(workspace, _task(workspace), force, progress or silent)
+
+
+def shortlist(workspace: Workspace) -> Shortlist:
+    """What could do the brief's task, in order, with licence, memory and time of each.
+
+    Answers from the catalogue alone; lengths come from the last data set, where there is one.
+
+    Raises:
+        BriefError, BaseModelError: the brief, or the workspace's catalogue.toml, has faults.
+    """
+    from burnish.base.shortlist import make_shortlist
+
+    return make_shortlist(workspace, _task(workspace))
 
 
 def run_train(
@@ -232,7 +246,13 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
 
     if at_server(task.base):
         require_consent(read_server(task.base, task.provider), task.provider)
-    inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
+    depends = {
+        "base": task.base,
+        "files": local_fingerprint(task.base),
+        "use": task.use,
+        "allow_licence": task.allow_licence,
+    }
+    inputs_hash = canonical_hash(depends)
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
     if found and (found.source == "provider" or Path(found.path).is_dir()):
         return _skip(found, "base", _size(found), progress)
@@ -250,9 +270,22 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         else:
             from burnish.base.load import choose
 
-            done = choose(workspace, record)
+            done = choose(workspace, record, use=task.use, allow_licence=task.allow_licence)
+    for warning in _warnings(done):
+        progress(Event("base", warning))
     progress(Event("base", _size(done), finished=True))
     return done
+
+
+def _warnings(chosen: BaseChoice) -> Iterator[str]:
+    """What a user should know of a base before training it."""
+    if chosen.template != "its own":
+        yield f"no chat template: {chosen.template} stands in; an instruction-tuned base has one"
+    if chosen.licence_overruled:
+        yield f"its licence ({chosen.licence}) forbids this use; allow_licence stands in the brief"
+    verdict = chosen.verdict
+    if verdict and verdict.use == "commercial" and verdict.allowed == "unknown":
+        yield "its licence is not known; read it before commercial use"
 
 
 def _train(

@@ -1,6 +1,8 @@
 """The workspace: the only place that spells its paths, and where records start and complete.
 
 burnish.yaml                the brief
+catalogue.toml              the user's own bases, if any
+speed.json                  a calibration of this machine
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
 bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
@@ -50,6 +52,16 @@ class Workspace:
     def brief(self) -> Path:
         """The brief, burnish.yaml."""
         return self.folder / "burnish.yaml"
+
+    @property
+    def catalogue(self) -> Path:
+        """The user's own entries of the catalogue of bases."""
+        return self.folder / "catalogue.toml"
+
+    @property
+    def speed(self) -> Path:
+        """How fast this machine computes, as `burnish base --list` measured it."""
+        return self.folder / "speed.json"
 
     @property
     def database(self) -> Path:

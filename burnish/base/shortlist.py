@@ -1,0 +1,64 @@
+"""The shortlist of bases for a workspace: reads its brief's needs, its last data set, this machine.
+
+Writes speed.json, once for a machine. Nothing is downloaded; torch is imported only where there is
+a GPU, or a CPU with matrix units, to be measured.
+"""
+
+from pathlib import Path
+from statistics import quantiles
+
+from burnish.base.catalogue import Catalogue, local_model
+from burnish.base.machine import read_machine, read_speed
+from burnish.base.ranking import rank
+from burnish.base.resolve import is_here
+from burnish.chat.messages import MessageRenderer
+from burnish.records import Dataset, DatasetFacts, Shortlist, Task
+from burnish.store import Workspace, read_split
+
+LETTERS = 4
+"""Letters a token, roughly: what is not tokenized yet is counted so."""
+
+
+def make_shortlist(workspace: Workspace, task: Task) -> Shortlist:
+    """What could do the task, in order, with licence, memory and time of each.
+
+    A folder or GGUF file that stands under `base:` is a candidate too.
+
+    Raises:
+        BaseModelError: the workspace's catalogue.toml has faults.
+    """
+    models = list(Catalogue(workspace.catalogue))
+    here = {model.name for model in models if is_here(model)}
+    own = Path(task.base).expanduser()
+    if own.exists():
+        models.append(local_model(own))
+        here.add(models[-1].name)
+    machine = read_machine()
+    speed = read_speed(workspace.speed, machine)
+    facts = read_facts(workspace, task)
+    return rank(task, models, machine, facts, speed=speed, here=frozenset(here))
+
+
+def read_facts(workspace: Workspace, task: Task) -> DatasetFacts:
+    """Numbers and lengths of the training examples of the workspace's last data set."""
+    made = [each for each in workspace.records(Dataset) if each.status == "complete"]
+    if not made:
+        return DatasetFacts(labels=len(task.data.labels))
+    examples = read_split(workspace, made[-1], "train")
+    renderer = MessageRenderer(task)
+    prompts = [
+        sum(len(turn.content) for turn in renderer.messages(each)) // LETTERS for each in examples
+    ]
+    return DatasetFacts(
+        measured=True,
+        train_examples=len(examples),
+        labels=len(made[-1].labels),
+        prompt_tokens=_typical_and_long(prompts),
+        answer_tokens=_typical_and_long([len(each.answer) // LETTERS for each in examples]),
+    )
+
+
+def _typical_and_long(sizes: list[int]) -> tuple[int, int]:
+    """Median and 95th percentile, at least 1."""
+    cuts = quantiles(sizes, n=20) if len(sizes) > 1 else [float(sizes[0])] * 19
+    return max(1, round(cuts[9])), max(1, round(cuts[18]))
