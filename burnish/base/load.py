@@ -62,6 +62,7 @@ def choose(
     refuse_contradiction(verdict, record.name, overruled=allow_licence)
     folder = found.path if found.path.is_dir() else _converted(found)
     config = _config(folder)
+    text = config.get_text_config()  # of a model that also sees pictures, the part that writes
     tokenizer = load_tokenizer(folder)
     template = tokenizer.chat_template
     return workspace.complete(
@@ -75,8 +76,8 @@ def choose(
             "template_sha256": hashlib.sha256(template.encode()).hexdigest(),
             "architecture": (config.architectures or [config.model_type])[0],
             "parameters": count_parameters(folder),
-            "context_length": int(getattr(config, "max_position_embeddings", 0)),
-            "vocabulary": int(config.vocab_size),
+            "context_length": int(getattr(text, "max_position_embeddings", 0)),
+            "vocabulary": int(text.vocab_size),
             "licence": found.licence,
             "verdict": verdict,
             "licence_overruled": verdict.contradicts,
@@ -109,7 +110,6 @@ def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
             dtype=_dtype(settings, device),
             use_safetensors=True,
             local_files_only=True,
-            attn_implementation="sdpa",
         )
     except (OSError, ValueError) as error:
         raise BaseModelError(

@@ -92,11 +92,11 @@ def test_what_trains_here_stands_before_what_is_rented() -> None:
 
 
 def test_a_better_machine_is_offered_larger_models() -> None:
-    best = [each for each in shortlist(machine=WORKSTATION).candidates if each.way == "tune"][0]
+    best = next(each for each in shortlist(machine=WORKSTATION).candidates if each.way == "tune")
     assert best.place is not None
     assert best.place.device == "RTX 4090"
     assert 3e9 < best.parameters < 10e9
-    small = [each for each in shortlist().candidates if each.way == "tune"][0]
+    small = next(each for each in shortlist().candidates if each.way == "tune")
     assert small.parameters < best.parameters
 
 
