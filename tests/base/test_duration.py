@@ -27,7 +27,8 @@ def figures(name: str) -> Figures:
 def test_operations_are_those_that_torch_counts(method: Any) -> None:
     from burnish.train.tune import _adapt
 
-    model: Any = tiny_model("llama", hidden_size=64, intermediate_size=160)
+    sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 8}
+    model: Any = tiny_model("llama", **sizes)
     config = model.config
     if method == "lora":
         model = _adapt(model, TrainSettings(lora_dropout=0.0))
@@ -37,9 +38,9 @@ def test_operations_are_those_that_torch_counts(method: Any) -> None:
     with FlopCounterMode(display=False) as counter:
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
     plan = plan_of(TrainSettings(), 64, method=method, dtype="float32")
-    counted = 64 * training_flops(figures_of(config.to_dict(), "tiny"), plan, length=64)
-    # Full training needs no gradient of the first block's input, LoRA none of the base's there.
-    assert counted == pytest.approx(counter.get_total_flops(), rel=0.1)
+    # Attention counts as nothing here (length 0): torch's counter does not see it on a CPU.
+    counted = 64 * training_flops(figures_of(config.to_dict(), "tiny"), plan, length=0)
+    assert counted == pytest.approx(counter.get_total_flops(), rel=0.05)
 
 
 def test_a_token_costs_six_operations_a_weight_in_full_and_four_with_lora() -> None:
