@@ -101,17 +101,22 @@ def run_base(
         return _base(workspace, _task(workspace), force, progress or silent)
 
 
-def shortlist(workspace: Workspace) -> Shortlist:
+def shortlist(workspace: Workspace, *, refresh: bool = False, force: bool = False) -> Shortlist:
     """What could do the brief's task, in order, with licence, memory and time of each.
 
     Answers from the catalogue alone; lengths come from the last data set, where there is one.
+
+    Args:
+        refresh: compare the catalogue with the hub first.
+        force: measure this machine again.
 
     Raises:
         BriefError, BaseModelError: the brief, or the workspace's catalogue.toml, has faults.
     """
     from burnish.base.shortlist import make_shortlist
 
-    return make_shortlist(workspace, _task(workspace))
+    task = _task(workspace)
+    return make_shortlist(workspace, task, refreshing=refresh, calibrate=force)
 
 
 def run_train(

@@ -1,7 +1,7 @@
 """The shortlist of bases for a workspace: reads its brief's needs, its last data set, this machine.
 
-Writes speed.json, once for a machine. Nothing is downloaded; torch is imported only where there is
-a GPU, or a CPU with matrix units, to be measured.
+Writes speed.json, once for a machine. Weights are never downloaded; torch is imported only where
+there is a GPU, or a CPU with matrix units, to be measured.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from statistics import quantiles
 from burnish.base.catalogue import Catalogue, local_model
 from burnish.base.machine import read_machine, read_speed
 from burnish.base.ranking import rank
+from burnish.base.refresh import Refreshed, refresh
 from burnish.base.resolve import is_here
 from burnish.chat.messages import MessageRenderer
 from burnish.records import Dataset, DatasetFacts, Shortlist, Task
@@ -19,14 +20,21 @@ LETTERS = 4
 """Letters a token, roughly: what is not tokenized yet is counted so."""
 
 
-def make_shortlist(workspace: Workspace, task: Task) -> Shortlist:
+def make_shortlist(
+    workspace: Workspace, task: Task, *, refreshing: bool = False, calibrate: bool = False
+) -> Shortlist:
     """What could do the task, in order, with licence, memory and time of each.
 
     A folder or GGUF file that stands under `base:` is a candidate too.
 
+    Args:
+        refreshing: read every config.json from the hub first (see `burnish.base.refresh`).
+        calibrate: measure this machine again.
+
     Raises:
-        BaseModelError: the workspace's catalogue.toml has faults.
+        BaseModelError: the workspace's catalogue.toml has faults, or the hub cannot be reached.
     """
+    said = (_told(refresh(workspace.catalogue, task.base)),) if refreshing else ()
     models = list(Catalogue(workspace.catalogue))
     here = {model.name for model in models if is_here(model)}
     own = Path(task.base).expanduser()
@@ -34,9 +42,19 @@ def make_shortlist(workspace: Workspace, task: Task) -> Shortlist:
         models.append(local_model(own))
         here.add(models[-1].name)
     machine = read_machine()
+    if calibrate:
+        workspace.speed.unlink(missing_ok=True)
     speed = read_speed(workspace.speed, machine)
     facts = read_facts(workspace, task)
-    return rank(task, models, machine, facts, speed=speed, here=frozenset(here))
+    found = rank(task, models, machine, facts, speed=speed, here=frozenset(here))
+    return found.model_copy(update={"assumptions": (*said, *found.assumptions)})
+
+
+def _told(done: Refreshed) -> str:
+    """What a refresh found, in a sentence."""
+    written = f"written: {', '.join(done.written)}" if done.written else "nothing had changed"
+    unread = f"; not readable (gated?): {', '.join(done.unread)}" if done.unread else ""
+    return f"{done.checked} models were read from the hub; {written}{unread}."
 
 
 def read_facts(workspace: Workspace, task: Task) -> DatasetFacts:

@@ -82,6 +82,21 @@ def test_a_faulty_catalogue_of_ones_own_is_one_message(
     assert "entry 1 (x): `num_hidden_layers`: missing." in capsys.readouterr().err
 
 
+def test_refreshing_without_a_hub_is_one_message(
+    task: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut(*_: object, **__: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", shut)
+    with pytest.raises(SystemExit) as end:
+        main(["base", "--list", "--refresh", "--workspace", str(task)])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert "The hub cannot be reached" in err
+    assert "leave out --refresh" in err
+
+
 def test_the_list_needs_no_torch(task: Path) -> None:
     code = (
         "import sys\nfrom burnish.cli.main import main\n"
