@@ -4,6 +4,7 @@ Writes speed.json, once for a machine. Weights are never downloaded; torch is im
 there is a GPU, or a CPU with matrix units, to be measured.
 """
 
+from itertools import takewhile
 from pathlib import Path
 from statistics import quantiles
 
@@ -64,16 +65,23 @@ def read_facts(workspace: Workspace, task: Task) -> DatasetFacts:
         return DatasetFacts(labels=len(task.data.labels))
     examples = read_split(workspace, made[-1], "train")
     renderer = MessageRenderer(task)
-    prompts = [
-        sum(len(turn.content) for turn in renderer.messages(each)) // LETTERS for each in examples
-    ]
+    prompts = ["".join(turn.content for turn in renderer.messages(each)) for each in examples]
     return DatasetFacts(
         measured=True,
         train_examples=len(examples),
         labels=len(made[-1].labels),
-        prompt_tokens=_typical_and_long(prompts),
+        prompt_tokens=_typical_and_long([len(prompt) // LETTERS for prompt in prompts]),
         answer_tokens=_typical_and_long([len(each.answer) // LETTERS for each in examples]),
+        shared_tokens=_shared(prompts) // LETTERS,
     )
+
+
+def _shared(prompts: list[str]) -> int:
+    """Letters at the start of every prompt: those of the first and last in order suffice."""
+    if len(prompts) < 2:
+        return 0
+    pairs = zip(min(prompts), max(prompts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _typical_and_long(sizes: list[int]) -> tuple[int, int]:

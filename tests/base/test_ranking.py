@@ -107,6 +107,17 @@ def test_slow_training_and_slow_answers_are_out() -> None:
     assert any("A long answer takes" in why for why in one(quick, "qwen3-0.6b").rejected)
 
 
+def test_a_shared_prefix_saves_time_where_rows_are_shared() -> None:
+    lengths = {"prompt_tokens": (300, 320), "answer_tokens": (5, 9)}
+    alone = shortlist(DatasetFacts(measured=True, **lengths))
+    shared = shortlist(DatasetFacts(measured=True, shared_tokens=280, **lengths))
+    for name, saves in (("smollm2-135m", True), ("gemma-3-1b", False)):
+        before, after = one(alone, name).place, one(shared, name).place
+        assert before is not None
+        assert after is not None
+        assert (after.seconds < before.seconds / 2) == saves
+
+
 def test_a_price_becomes_a_cost() -> None:
     place = one(shortlist(needs={"price_per_hour": 2.0}), "qwen3-8b").place
     assert place is not None
