@@ -165,5 +165,6 @@ def test_measured_trainings_are_met() -> None:
 
     runs = tomllib.loads((ROOT / "bench" / "measured_memory.toml").read_text())["run"]
     errors = [predict(run["model"], run["method"], run["length"]) / run["gib"] - 1 for run in runs]
-    assert len(runs) == 16
+    assert {run["method"] for run in runs} == {"lora", "full"}
+    assert len(runs) >= 8
     assert max(map(abs, errors)) < 0.15
