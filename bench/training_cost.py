@@ -35,7 +35,7 @@ METHODS: tuple[Method, ...] = ("lora", "full")
 LENGTHS = (128, 512)
 ANSWER = 0.25
 """Share of an example's tokens that carry a loss."""
-STEPS = 3
+STEPS = 2
 BATCH = 8
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         run_data,
         run_evaluate,
         run_train,
+        shortlist,
         write_proposal,
     )
     from burnish.store import Workspace
@@ -42,6 +43,7 @@ __all__ = [
     "run_data",
     "run_evaluate",
     "run_train",
+    "shortlist",
     "write_proposal",
 ]
 

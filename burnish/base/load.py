@@ -20,26 +20,51 @@ from transformers import (
     PreTrainedModel,
 )
 
+from burnish.base.catalogue import Catalogue
+from burnish.base.licences import judge, refuse_contradiction
 from burnish.base.resolve import Found, cache_folder, count_parameters, resolve
 from burnish.errors import BaseModelError
-from burnish.records import BaseChoice, TrainSettings
+from burnish.records import BaseChoice, TrainSettings, Use
 from burnish.store import Workspace
 from burnish.store.files import disk_errors
 
+PLAIN = "burnish-plain"
+"""Name of the chat template that stands in where a tokenizer brings none."""
+_PLAIN_TEMPLATE = (
+    "{{ bos_token | default('', true) }}{% for message in messages %}"
+    "{{ '### ' + message['role'] | capitalize + '\n' + message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\n\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '### Assistant\n' }}{% endif %}"
+)
 _OTHER = "name another base, such as smollm2-135m, under base: in burnish.yaml"
 
 
-def choose(workspace: Workspace, record: BaseChoice) -> BaseChoice:
+def choose(
+    workspace: Workspace, record: BaseChoice, *, use: Use = "any", allow_licence: bool = False
+) -> BaseChoice:
     """Find the base of a started record and complete it.
+
+    Args:
+        use, allow_licence: of the brief; a licence that forbids the use is refused, before
+            anything is downloaded where the catalogue knows it.
 
     Raises:
         BaseModelError: it cannot be had, trusted or used.
     """
-    found = resolve(record.name)
+    catalogue = Catalogue(workspace.catalogue)
+    known = catalogue.get(record.name.partition("@")[0])
+    gated = known.gated if known else None
+    if known:
+        verdict = judge(known.licence, use, gated=gated)
+        refuse_contradiction(verdict, record.name, overruled=allow_licence)
+    found = resolve(record.name, catalogue)
+    verdict = judge(found.licence, use, gated=gated)
+    refuse_contradiction(verdict, record.name, overruled=allow_licence)
     folder = found.path if found.path.is_dir() else _converted(found)
     config = _config(folder)
+    text = config.get_text_config()  # of a model that also sees pictures, the part that writes
     tokenizer = load_tokenizer(folder)
-    template = tokenizer.chat_template or ""
+    template = tokenizer.chat_template
     return workspace.complete(
         record,
         {
@@ -47,24 +72,29 @@ def choose(workspace: Workspace, record: BaseChoice) -> BaseChoice:
             "path": str(folder),
             "revision": found.revision,
             "weights_sha256": found.weights_sha256,
+            "template": PLAIN if template == _PLAIN_TEMPLATE else "its own",
             "template_sha256": hashlib.sha256(template.encode()).hexdigest(),
             "architecture": (config.architectures or [config.model_type])[0],
             "parameters": count_parameters(folder),
-            "context_length": int(getattr(config, "max_position_embeddings", 0)),
-            "vocabulary": int(config.vocab_size),
+            "context_length": int(getattr(text, "max_position_embeddings", 0)),
+            "vocabulary": int(text.vocab_size),
             "licence": found.licence,
+            "verdict": verdict,
+            "licence_overruled": verdict.contradicts,
         },
     )
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a model folder, with its chat template."""
+    """The tokenizer of a model folder, with its chat template or else the plain one."""
     try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise BaseModelError(
             f"The tokenizer in {folder} cannot be loaded: {error}", hint=_OTHER
         ) from error
+    tokenizer.chat_template = tokenizer.chat_template or _PLAIN_TEMPLATE
+    return tokenizer
 
 
 def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
@@ -80,7 +110,6 @@ def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
             dtype=_dtype(settings, device),
             use_safetensors=True,
             local_files_only=True,
-            attn_implementation="sdpa",
         )
     except (OSError, ValueError) as error:
         raise BaseModelError(

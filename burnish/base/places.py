@@ -23,7 +23,7 @@ class Work:
         length: of a typical one.
         row: tokens that run at once.
         answers: share of the tokens that carry a loss.
-        tokens: to train on, all epochs together.
+        tokens: that are run, all epochs together; a prefix that a row shares runs once in it.
     """
 
     task: Task
@@ -40,13 +40,17 @@ class Work:
         typical = min(facts.prompt_tokens[0] + facts.answer_tokens[0], settings.max_length)
         longest = min(facts.prompt_tokens[1] + facts.answer_tokens[1], settings.max_length)
         row = max(longest, settings.tokens_per_row) if shares_rows else longest
+        shared = min(facts.shared_tokens, typical - 1) if shares_rows else 0
+        own = typical - shared
+        in_a_row = min(max((row - shared) // own, 1), settings.batch_size)
+        runs = own + shared / in_a_row
         return cls(
             task=task,
             longest=longest,
             length=typical,
             row=row,
-            answers=facts.answer_tokens[0] / max(typical, 1),
-            tokens=facts.train_examples * typical * settings.epochs,
+            answers=facts.answer_tokens[0] / runs,
+            tokens=round(facts.train_examples * runs * settings.epochs),
         )
 
     def plan(self, *, on_cpu: bool, amx: bool = False) -> Plan:

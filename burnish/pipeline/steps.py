@@ -20,6 +20,7 @@ from burnish.records import (
     Progress,
     Report,
     Run,
+    Shortlist,
     SystemName,
     Task,
     canonical_hash,
@@ -95,6 +96,24 @@ def run_base(
     """
     with workspace.locked():
         return _base(workspace, task_of(workspace), force, progress or silent)
+
+
+def shortlist(workspace: Workspace, *, refresh: bool = False, force: bool = False) -> Shortlist:
+    """What could do the brief's task, in order, with licence, memory and time of each.
+
+    Answers from the catalogue alone; lengths come from the last data set, where there is one.
+
+    Args:
+        refresh: compare the catalogue with the hub first.
+        force: measure this machine again.
+
+    Raises:
+        BriefError, BaseModelError: the brief, or the workspace's catalogue.toml, has faults.
+    """
+    from burnish.base.shortlist import make_shortlist
+
+    task = task_of(workspace)
+    return make_shortlist(workspace, task, refreshing=refresh, calibrate=force)
 
 
 def run_train(
@@ -181,7 +200,13 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
 
     if at_server(task.base):
         require_consent(read_server(task.base, task.provider), task.provider)
-    inputs_hash = canonical_hash({"base": task.base, "files": local_fingerprint(task.base)})
+    depends = {
+        "base": task.base,
+        "files": local_fingerprint(task.base),
+        "use": task.use,
+        "allow_licence": task.allow_licence,
+    }
+    inputs_hash = canonical_hash(depends)
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
     if found and (found.source == "provider" or Path(found.path).is_dir()):
         return skip(found, "base", _size(found), progress)
@@ -199,9 +224,22 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         else:
             from burnish.base.load import choose
 
-            done = choose(workspace, record)
+            done = choose(workspace, record, use=task.use, allow_licence=task.allow_licence)
+    for warning in _warnings(done):
+        progress(Event("base", warning))
     progress(Event("base", _size(done), finished=True))
     return done
+
+
+def _warnings(chosen: BaseChoice) -> Iterator[str]:
+    """What a user should know of a base before training it."""
+    if chosen.template != "its own":
+        yield f"no chat template: {chosen.template} stands in; an instruction-tuned base has one"
+    if chosen.licence_overruled:
+        yield f"its licence ({chosen.licence}) forbids this use; allow_licence stands in the brief"
+    verdict = chosen.verdict
+    if verdict and verdict.use == "commercial" and verdict.allowed == "unknown":
+        yield "its licence is not known; read it before commercial use"
 
 
 def _train(

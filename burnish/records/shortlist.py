@@ -123,6 +123,7 @@ class DatasetFacts(_Part):
         measured: whether the data step has run.
         train_examples, labels: their numbers.
         prompt_tokens, answer_tokens: a typical (median) and a long (95th percentile) example.
+        shared_tokens: at the start of every prompt; families that share rows run them once a row.
     """
 
     measured: bool = False
@@ -130,6 +131,7 @@ class DatasetFacts(_Part):
     labels: int = 0
     prompt_tokens: tuple[int, int] = (400, 1000)
     answer_tokens: tuple[int, int] = (60, 200)
+    shared_tokens: int = 0
 
 
 class Place(_Part):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from burnish.records.finding import FindingKind
 from burnish.records.record import Record
+from burnish.records.shortlist import LicenceVerdict
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
 
 SplitName = Literal["train", "validation", "test"]
@@ -56,22 +57,31 @@ class BaseChoice(Record):
         source: where it was found: a folder, a GGUF file, the hub's cache, the hub, a package; or
             "provider", a server that tunes and serves it: then path, hashes and sizes are empty.
         path: the folder transformers loads (a GGUF is converted once into the base cache).
+        revision: the commit on the hub; the same is loaded again, as its weights are hashed.
         weights_sha256: of the weight files, so that another model of the same name is noticed.
+        template: the tokenizer's own chat template, or the name of the one that stands in for it.
+        verdict: what the licence says to the use in the brief.
+        licence_overruled: it forbids that use, and `allow_licence` stood in the brief.
     """
 
-    volatile: ClassVar[frozenset[str]] = Record.volatile | {"path", "source"}
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {
+        "path", "source", "verdict", "licence_overruled",
+    }  # fmt: skip
 
     name: str
     source: Literal["folder", "gguf", "hub-cache", "hub", "package", "provider"]
     path: str
     revision: str | None = None
     weights_sha256: str
+    template: str = "its own"
     template_sha256: str
     architecture: str
     parameters: int
     context_length: int
     vocabulary: int
     licence: str
+    verdict: LicenceVerdict | None = None
+    licence_overruled: bool = False
 
 
 class ProviderJob(_Part):

@@ -108,7 +108,7 @@ class CheckSettings(_Settings):
 class NeedsSettings(_Settings):
     """What a base must meet for this task; `burnish base --list` ranks by it."""
 
-    languages: tuple[str, ...] = Field(
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...] = Field(
         (), description="Languages of the texts, as ISO 639-1 codes such as en or de."
     )
     private: bool = Field(False, description="Texts may not leave this machine: nothing rented.")

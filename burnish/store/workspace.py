@@ -2,6 +2,8 @@
 
 burnish.yaml                the brief
 decisions.jsonl             what people decided about single examples
+catalogue.toml              the user's own bases, if any
+speed.json                  a calibration of this machine
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
                             findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
@@ -57,6 +59,16 @@ class Workspace:
     def decisions(self) -> Path:
         """What people decided about single examples, decisions.jsonl."""
         return self.folder / "decisions.jsonl"
+
+    @property
+    def catalogue(self) -> Path:
+        """The user's own entries of the catalogue of bases."""
+        return self.folder / "catalogue.toml"
+
+    @property
+    def speed(self) -> Path:
+        """How fast this machine computes, as `burnish base --list` measured it."""
+        return self.folder / "speed.json"
 
     @property
     def database(self) -> Path:

@@ -182,16 +182,21 @@ def _set_up(
 
 def _adapt(model: PreTrainedModel, settings: TrainSettings) -> PeftModel:
     targets = settings.target_modules
-    return get_peft_model(
-        model,
-        LoraConfig(
-            task_type="CAUSAL_LM",
-            r=settings.r,
-            lora_alpha=settings.lora_alpha,
-            lora_dropout=settings.lora_dropout,
-            target_modules=targets if isinstance(targets, str) else list(targets),
-        ),
+    adapters = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings.r,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
     )
+    try:
+        return get_peft_model(model, adapters)
+    except ValueError as error:
+        raise TrainingError(
+            f"PEFT cannot adapt this {model.config.model_type} model: {error}",
+            hint="set train.lora_dropout: 0 (experts have none), or name other layers in "
+            "train.target_modules",
+        ) from error
 
 
 def _arguments(

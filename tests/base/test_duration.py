@@ -1,0 +1,77 @@
+"""Time: operations as PyTorch counts them, and seconds that follow from them."""
+
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_model
+from torch.utils.flop_counter import FlopCounterMode
+
+from burnish.base.catalogue import Catalogue
+from burnish.base.duration import answer_seconds, training_flops, training_seconds
+from burnish.base.figures import Figures, figures_of
+from burnish.base.machine import Speed
+from burnish.base.memory import Plan, plan_of
+from burnish.records import TrainSettings
+
+SPEED = Speed(device="x", float32=100, bfloat16=50, bandwidth=10)
+
+
+def figures(name: str) -> Figures:
+    model = Catalogue().get(name)
+    assert model is not None
+    return model.figures
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_operations_are_those_that_torch_counts(method: Any) -> None:
+    from burnish.train.tune import _adapt
+
+    sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 8}
+    model: Any = tiny_model("llama", **sizes)
+    config = model.config
+    if method == "lora":
+        model = _adapt(model, TrainSettings(lora_dropout=0.0))
+    else:
+        model.requires_grad_(True)
+    ids = torch.randint(3, 300, (1, 64))
+    with FlopCounterMode(display=False) as counter:
+        model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+    plan = plan_of(TrainSettings(), 64, method=method, dtype="float32")
+    # Attention counts as nothing here (length 0): torch's counter does not see it on a CPU.
+    counted = 64 * training_flops(figures_of(config.to_dict(), "tiny"), plan, length=0)
+    assert counted == pytest.approx(counter.get_total_flops(), rel=0.05)
+
+
+def test_a_token_costs_six_operations_a_weight_in_full_and_four_with_lora() -> None:
+    llama = figures("llama-3.1-8b")
+    weights = 8.03e9 - 128_256 * 4096
+    full = training_flops(llama, Plan(method="full", tokens=512), length=1)
+    lora = training_flops(llama, Plan(method="lora", tokens=512, r=1), length=1)
+    assert full == pytest.approx(6 * weights, rel=0.01)
+    assert lora == pytest.approx(4 * weights, rel=0.01)
+
+
+def test_experts_that_a_token_does_not_meet_cost_nothing() -> None:
+    mixtral = training_flops(figures("mixtral-8x7b"), Plan(method="full", tokens=512), length=1)
+    assert mixtral == pytest.approx(6 * 12.88e9, rel=0.03)
+
+
+def test_time_grows_with_tokens_and_falls_with_speed() -> None:
+    smollm = figures("smollm2-135m")
+    plan = plan_of(TrainSettings(), 512, dtype="float32", answer_tokens=128, on_cpu=True)
+    once = training_seconds(smollm, plan, tokens=10_000, length=256, speed=SPEED)
+    twice = training_seconds(smollm, plan, tokens=20_000, length=256, speed=SPEED)
+    faster = SPEED.model_copy(update={"float32": 200, "bandwidth": 20})
+    assert twice == pytest.approx(2 * once)
+    assert training_seconds(smollm, plan, tokens=10_000, length=256, speed=faster) == (
+        pytest.approx(once / 2)
+    )
+
+
+def test_an_answer_reads_all_weights_for_every_token() -> None:
+    llama = figures("llama-3.1-8b")
+    short = answer_seconds(llama, prompt=1, new=10, speed=SPEED)
+    assert short == pytest.approx(10 * 8.03e9 * 2 / 10e9, rel=0.05)
+    quick = answer_seconds(figures("mixtral-8x7b"), prompt=1, new=10, speed=SPEED)
+    assert quick == pytest.approx(10 * 12.88e9 * 2 / 10e9, rel=0.05)

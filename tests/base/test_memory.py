@@ -1,0 +1,170 @@
+"""Memory: sums that agree with published peaks, with PyTorch's own count, and with each other."""
+
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import tiny_model
+
+from burnish.base.catalogue import Catalogue
+from burnish.base.figures import Figures, figures_of
+from burnish.base.memory import (
+    Plan,
+    block_bytes,
+    cache_bytes_per_token,
+    in_process,
+    on_card,
+    plan_of,
+    serving_memory,
+    training_memory,
+)
+from burnish.records import TrainSettings
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
+
+
+def figures(name: str) -> Figures:
+    model = Catalogue().get(name)
+    assert model is not None
+    return model.figures
+
+
+def test_published_peaks_are_met() -> None:
+    import memory
+
+    counted = [point for point in memory.read_points() if "left_out" not in point]
+    errors = [abs(memory.error(point)) for point in counted]
+    assert len(counted) >= 12
+    assert statistics.median(errors) < 0.10
+    assert max(errors) < 0.25
+    assert {"torchtune README, v0.6.1", "LitGPT config_hub", "Unsloth documentation"} <= {
+        point["source"] for point in counted
+    }
+
+
+def test_every_published_point_has_a_source_and_settings() -> None:
+    import memory
+
+    for point in memory.read_points():
+        assert point["url"].startswith("https://")
+        assert point["settings"]
+
+
+def saved_bytes(method: str, length: int) -> tuple[float, Figures]:
+    """Bytes that autograd really keeps of one row, weights and logits apart, and the figures."""
+    from burnish.chat.render import Encoded
+    from burnish.engines.rows import make_rows, row_losses, use_rows
+    from burnish.train.dropout import use_gap_dropout
+    from burnish.train.tune import _adapt
+
+    sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 3}
+    model: Any = tiny_model("llama", **sizes)
+    use_rows(model)
+    config = model.config
+    if method == "lora":
+        model = _adapt(model, TrainSettings())
+        use_gap_dropout(model, 0.05)
+    else:
+        model.requires_grad_(True)
+    model.train()
+    ids = torch.randint(3, 300, (length,)).tolist()
+    (row,) = make_rows([Encoded(ids, [False] * (length - 8) + [True] * 8, False)], 512, share=True)
+    weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    kept: dict[int, int] = {}
+    alive = []
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        alive.append(tensor)
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights and tensor.shape[-1:] != (config.vocab_size,):
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        row_losses(model, row, torch.device("cpu"))
+    return float(sum(kept.values())), figures_of(config.to_dict(), "tiny")
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_block_keeps_what_autograd_keeps(method: Any) -> None:
+    measured, tiny = saved_bytes(method, 512)
+    plan = plan_of(TrainSettings(), 512, method=method, dtype="float32", on_cpu=True)
+    counted = block_bytes(tiny, plan) * tiny.num_hidden_layers * 512
+    # Beside the blocks: the last norm, rotations, one log-sum of attention a head.
+    assert counted == pytest.approx(measured, rel=0.06)
+
+
+def test_methods_need_less_in_their_order() -> None:
+    llama = figures("llama-3.1-8b")
+    totals = [
+        training_memory(llama, Plan(method=method, tokens=2048)).total
+        for method in ("full", "lora", "qlora")
+    ]
+    assert totals == sorted(totals, reverse=True)
+    assert totals[0] > 4 * 8.03e9 * 2 / 2**30
+
+
+def test_checkpointing_tokens_and_rank_move_memory_as_they_should() -> None:
+    llama = figures("llama-3.2-1b")
+    plain = training_memory(llama, Plan(method="lora", tokens=1024))
+    saving = training_memory(llama, Plan(method="lora", tokens=1024, checkpointing=True))
+    longer = training_memory(llama, Plan(method="lora", tokens=2048))
+    wider = training_memory(llama, Plan(method="lora", tokens=1024, r=64))
+    assert saving.activations < plain.activations / 10
+    assert longer.activations == pytest.approx(2 * plain.activations, rel=1e-3)
+    assert wider.adapters == pytest.approx(4 * plain.adapters, rel=1e-2)
+    fewer = training_memory(llama, Plan(method="lora", tokens=1024, answer_tokens=128))
+    assert fewer.logits == pytest.approx(plain.logits / 8, rel=1e-2)
+
+
+def test_the_parts_sum_to_the_total() -> None:
+    estimate = on_card(training_memory(figures("qwen3-8b"), Plan(method="lora", tokens=512)))
+    parts = estimate.model_dump(exclude={"total"})
+    assert sum(parts.values()) == pytest.approx(estimate.total, abs=1e-3)
+    assert estimate.slack >= 0.5
+
+
+def test_a_process_takes_more_than_its_tensors() -> None:
+    estimate = training_memory(figures("smollm2-135m"), Plan(method="lora", tokens=512))
+    assert in_process(estimate).total > estimate.total + 0.5
+
+
+def test_serving_is_weights_and_keys_and_values() -> None:
+    llama = figures("llama-3.1-8b")
+    assert cache_bytes_per_token(llama) == 131_072
+    short = serving_memory(llama, context=1024)
+    long = serving_memory(llama, context=8192, concurrency=4)
+    assert short.weights == long.weights == pytest.approx(14.96, abs=0.01)
+    assert long.cache == pytest.approx(32 * short.cache, rel=1e-3)
+    assert serving_memory(llama, context=1024, precision="nf4").weights < short.weights / 2
+
+
+def test_a_sliding_window_bounds_the_cache() -> None:
+    gemma = figures("gemma-2-9b")  # every second layer sees 4,096 tokens
+    whole = gemma.model_copy(update={"sliding_window": None})
+    windowed = serving_memory(gemma, context=8192).cache
+    assert windowed == pytest.approx(0.75 * serving_memory(whole, context=8192).cache, rel=1e-3)
+
+
+def test_the_page_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    import memory
+
+    memory.main()
+    page = (ROOT / "docs" / "memory.md").read_text(encoding="utf-8")
+    assert page == capsys.readouterr().out, "python bench/memory.py > docs/memory.md"
+
+
+def test_measured_trainings_are_met() -> None:
+    import tomllib
+
+    from training_cost import predict
+
+    runs = tomllib.loads((ROOT / "bench" / "measured_memory.toml").read_text())["run"]
+    errors = [predict(run["model"], run["method"], run["length"]) / run["gib"] - 1 for run in runs]
+    assert {run["method"] for run in runs} == {"lora", "full"}
+    assert len(runs) >= 8
+    assert max(map(abs, errors)) < 0.15
