@@ -4,7 +4,8 @@
 #   make setup    install into .venv, and nothing else
 #   make test     all tests
 #   make lint     style, types and the dependency rule
-#   make bench    recompute the scores of finished reports with the reference libraries
+#   make bench    what the checks find, on planted faults and on the data that BURNISH_DATA names;
+#                 how long a million rows take; finished reports recomputed by other libraries
 #   make docs     write docs/brief.md from the brief's fields
 #   make clean    remove caches and build files; .venv and workspaces stay
 #
@@ -32,9 +33,15 @@ lint: .venv/.installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/.installed
-	@ls -d $(REPORTS) > /dev/null 2>&1 || { echo "No report at $(REPORTS): type make demo first, or make bench REPORTS=my-task/reports/ID"; exit 1; }
-	@for report in $(REPORTS); do echo "$$report"; $(BIN)/python bench/rescore.py "$$report" || exit 1; done
+bench: .venv/.installed-dev
+	$(BIN)/python bench/planted.py
+	@if [ -d "$$BURNISH_DATA" ]; then for name in label_errors personal_data balance leaks; do \
+	  echo "bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done; \
+	else echo "BURNISH_DATA names no folder: benches on real data are left out"; fi
+	$(BIN)/python bench/memory.py
+	$(BIN)/python bench/scale.py
+	@ls -d $(REPORTS) > /dev/null 2>&1 || { echo "No report at $(REPORTS) to recompute: make demo makes one"; exit 0; }
+	@for report in $$(ls -d $(REPORTS) 2> /dev/null); do echo "$$report"; $(BIN)/python bench/rescore.py "$$report" || exit 1; done
 
 docs: .venv/.installed
 	@$(BIN)/python docs/make_brief.py
