@@ -31,7 +31,8 @@ class Checked:
     Attributes:
         train: the training examples, evened out as the brief asks.
         weights: label → weight in the loss; empty unless the brief asks for weights.
-        findings: of building and checking, by kind, ranked within each.
+        findings: of building and checking, by kind, ranked within each; the texts of rows with
+            personal data are masked in all of them.
         report: all figures.
     """
 
@@ -89,7 +90,12 @@ def check(
     spread = built.splits if task.kind == "classify" else parts  # labels are quickly counted
     findings += imbalance(task, spread["train"])
     kept = {(review.id, review.kind) for review in reviews if review.action == "keep"}
-    findings = _ranked(one for one in findings if (one.ids[0], one.kind) not in kept)
+    masked = {one.ids[0]: one.text for one in findings if one.kind == "personal-data"}
+    findings = _ranked(
+        one.model_copy(update={"text": masked.get(one.ids[0], one.text)})
+        for one in findings
+        if (one.ids[0], one.kind) not in kept
+    )
     report = DataReport(
         name=task.name,
         goal=task.goal,
