@@ -21,12 +21,12 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from burnish.data.checks.answer_errors import SHOWN, suspected_answers
-from burnish.data.checks.facts import common_words
 from burnish.data.checks.label_errors import ranked_labels
 from burnish.data.checks.signs import together
-from burnish.data.checks.sources import doubts
-from burnish.data.checks.wording import UNITS, tokens_of
 from burnish.data.clinic.notes import write_clinic
+from burnish.facts.facts import common_words
+from burnish.facts.sources import doubts
+from burnish.facts.wording import UNITS, tokens_of
 from burnish.records import Example, Task
 
 FLIPPED = 0.05

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from burnish.data.checks.facts import Fact, facts, numbers, sides
-from burnish.data.checks.wording import (
+from burnish.facts.facts import Fact, facts, numbers, sides
+from burnish.facts.wording import (
     MONTHS,
     OPPOSITE,
     UNITS,

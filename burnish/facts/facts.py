@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from burnish.data.checks.wording import (
+from burnish.facts.wording import (
     DRUG_STEMS,
     MONTHS,
     SIDES,
