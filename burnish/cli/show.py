@@ -213,7 +213,8 @@ def _report(console: Console, workspace: "Workspace", report: Report) -> None:
     if len(report.openings) > 1:
         say(
             console,
-            f"The test split was opened {len(report.openings)} times; each further look at it "
+            report.caution
+            or f"The test split was opened {len(report.openings)} times; each further look at it "
             "makes the scores a little too good:",
         )
         for opening in report.openings:

@@ -22,6 +22,7 @@ from burnish.evaluate.asking import ask_examples
 from burnish.evaluate.classic import answer_classic
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.report import render_report
+from burnish.evaluate.verdict import caution
 from burnish.records import (
     Answer,
     AnsweredExample,
@@ -100,6 +101,7 @@ def evaluate(
         "differences": compared.differences,
         "verdict": compared.verdict,
         "openings": openings,
+        "caution": caution(compared.verdict, compared.differences, len(openings)),
         "seconds": seconds,
         "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
     }

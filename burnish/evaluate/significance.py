@@ -42,7 +42,7 @@ def paired_test(
     """
     change = statistics_b - statistics_a
     differing = change.any(axis=1)
-    if _right_or_wrong(statistics_a, statistics_b, value):
+    if right_or_wrong(statistics_a, statistics_b, value):
         wins = int((change[:, 0] < 0).sum())
         return Tested(mcnemar(wins, int(differing.sum()) - wins), "McNemar's exact test")
     total_a, total_b = statistics_a.sum(axis=0), statistics_b.sum(axis=0)
@@ -91,5 +91,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def _right_or_wrong(a: Array, b: Array, value: ValueFunction) -> bool:
+def right_or_wrong(a: Array, b: Array, value: ValueFunction) -> bool:
+    """Whether the metric is a mean and every example scores 0 or 1 with both systems."""
     return value is mean and all(bool(np.isin(each[:, 0], (0.0, 1.0)).all()) for each in (a, b))

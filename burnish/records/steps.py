@@ -147,7 +147,13 @@ class Score(_Part):
 
 
 class Difference(_Part):
-    """The tuned system minus another on one metric, paired over the same `n` examples."""
+    """The tuned system minus another on one metric, paired over the same `n` examples.
+
+    Attributes:
+        test: that the p-value is of.
+        p_adjusted: the p-value after Holm's correction over all systems compared on this metric.
+        smallest: the smallest true difference that n examples like these show four times in five.
+    """
 
     metric: str
     other: str
@@ -156,6 +162,9 @@ class Difference(_Part):
     high: float
     p_value: float
     n: int
+    test: str = ""
+    p_adjusted: float | None = None
+    smallest: float | None = None
 
 
 class LabelScore(_Part):
@@ -215,6 +224,7 @@ class Report(Record):
 
     Attributes:
         openings: every time the test split was opened so far, this one included.
+        caution: what several openings do to the verdict, in a sentence; "" at the first.
         seconds: system → seconds to answer on this machine; not hashed.
     """
 
@@ -231,4 +241,5 @@ class Report(Record):
     differences: tuple[Difference, ...] = ()
     verdict: Verdict | None = None
     openings: tuple[Opening, ...] = ()
+    caution: str = ""
     seconds: dict[str, float] = {}
