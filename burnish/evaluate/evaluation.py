@@ -21,7 +21,9 @@ from burnish.evaluate.answering import answer_examples, choose_shots
 from burnish.evaluate.asking import ask_examples
 from burnish.evaluate.classic import answer_classic
 from burnish.evaluate.compare import assemble
+from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.report import render_report
+from burnish.evaluate.usage import sum_up
 from burnish.evaluate.verdict import caution
 from burnish.records import (
     Answer,
@@ -36,6 +38,7 @@ from burnish.records import (
     SystemName,
     Task,
     Usage,
+    UsageSummary,
     UsedExample,
 )
 from burnish.store import Workspace, open_test, read_split
@@ -54,6 +57,7 @@ def evaluate(
     run: Run,
     report: Report,
     engine_of: MakeEngine,
+    compared_engine_of: MakeChatEngine,
     renderer: MessageRenderer,
     progress: Progress,
 ) -> Report:
@@ -64,6 +68,7 @@ def evaluate(
 
     Raises:
         EvaluationError: prompts render otherwise than in training.
+        ServerError: a server failed; what was answered is kept for the next time.
     """
     task = task.model_copy(update={"json_schema": dataset.json_schema})
     _refuse_other_prompts(workspace, dataset, run, renderer)
@@ -88,6 +93,18 @@ def evaluate(
         answers[system], descriptions[system], used = answered
         usage |= {system: used} if used else {}
         seconds[system] = round(time.monotonic() - began, 1)
+    compared_models = ask_compared(
+        task,
+        dataset.labels,
+        train,
+        examples,
+        engine_of=compared_engine_of,
+        renderer=renderer,
+        parts=folder / "parts",
+        tell=lambda name, done: progress(Event("evaluate", f"{name} answers", done, len(examples))),
+    )
+    for name, model in compared_models.items():
+        answers[name], descriptions[name], usage[name] = model
     progress(Event("evaluate", "comparing"))
     compared = assemble(task, dataset.labels, answers, examples, descriptions)
     lines = _lines(examples, answers, compared.per_example)
@@ -103,6 +120,7 @@ def evaluate(
         "openings": openings,
         "caution": caution(compared.verdict, compared.differences, len(openings)),
         "seconds": seconds,
+        "usage": _summaries(task, usage),
         "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
     }
     loss_svg = ""
@@ -205,6 +223,18 @@ def _lines(
         )
         for index, example in enumerate(examples)
     ]
+
+
+def _summaries(task: Task, usage: dict[str, list[Usage]]) -> dict[str, UsageSummary]:
+    priced = {compared.name: compared for compared in task.compare}
+    return {
+        name: sum_up(
+            used,
+            prompt_price=priced[name].prompt_price if name in priced else None,
+            answer_price=priced[name].answer_price if name in priced else None,
+        )
+        for name, used in usage.items()
+    }
 
 
 def _usage_lines(examples: list[Example], usage: dict[str, list[Usage]]) -> list[UsedExample]:

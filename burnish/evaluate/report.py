@@ -180,6 +180,10 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
+def _cost(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:,.2f}" if cost >= 1 else f"{cost:.4f}"
+
+
 def _millions(count: int) -> str:
     return f"{count / 1e9:.2f} billion" if count >= 1e9 else f"{count / 1e6:.1f} million"
 
@@ -342,6 +346,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "outcome": _outcome,
     "pass_mark": _pass_mark,
     "seconds": _seconds,
+    "cost": _cost,
     "millions": _millions,
     "script_hash": _script_hash,
 }

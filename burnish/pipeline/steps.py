@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BriefError
 from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
+from burnish.pipeline.servers import compared_engine, refuse_unready
 from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
 from burnish.records import (
     BaseChoice,
@@ -140,6 +141,7 @@ def run_evaluate(
     """
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
+        refuse_unready(task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = _train(workspace, task, dataset, chosen, False, tell)
@@ -150,6 +152,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
     """The whole way from the brief to the verdict; `force` repeats every step."""
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
+        refuse_unready(task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
@@ -168,6 +171,8 @@ def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None
     return run(workspace, force=force, progress=progress)
 
 
+_COMPARED = {"name", "model", "shots"}
+"""What of a compared model the report depends on; a new price is not worth asking all again."""
 _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
 """What makes the demo fit into minutes on two cores."""
 
@@ -260,6 +265,7 @@ def _evaluate(
         "metric": task.metric,
         "pass_mark": task.pass_mark.model_dump(mode="json"),
         "shots": task.prompt.shots,
+        "compare": [one.model_dump(mode="json", include=_COMPARED) for one in task.compare],
         "parents": parents,
     }
     inputs_hash = canonical_hash(depends)
@@ -283,6 +289,7 @@ def _evaluate(
             run=tuned,
             report=record,
             engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
+            compared_engine_of=compared_engine,
             renderer=_renderer(task, chosen),
             progress=progress,
         )

@@ -32,6 +32,7 @@ from burnish.records.steps import (
     Split,
     SplitName,
     SystemResult,
+    UsageSummary,
     Verdict,
 )
 from burnish.records.table import Table
@@ -40,6 +41,7 @@ from burnish.records.task import (
     METRICS,
     CheckSettings,
     CleaningRule,
+    CompareSettings,
     DataSettings,
     EvaluateSettings,
     MetricName,
@@ -66,6 +68,7 @@ __all__ = [
     "Change",
     "CheckSettings",
     "CleaningRule",
+    "CompareSettings",
     "Condition",
     "DataSettings",
     "Dataset",
@@ -111,6 +114,7 @@ __all__ = [
     "TaskKind",
     "TrainSettings",
     "Usage",
+    "UsageSummary",
     "Use",
     "UsedExample",
     "Verdict",

@@ -195,6 +195,27 @@ class SystemResult(_Part):
     confusion: dict[str, dict[str, int]] = {}
 
 
+class UsageSummary(_Part):
+    """What the `n` answers of a server took, all together.
+
+    Attributes:
+        mean_seconds, median_seconds, p95_seconds: of one answer, from the first try to the answer.
+        prompt_tokens, answer_tokens: as the server counted them; None where it did not for all.
+        prompt_price, answer_price: of a million tokens, as the brief had them, in its currency.
+        cost: of all answers; None without prices or counts.
+    """
+
+    n: int
+    mean_seconds: float
+    median_seconds: float
+    p95_seconds: float
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    prompt_price: float | None = None
+    answer_price: float | None = None
+    cost: float | None = None
+
+
 class Verdict(_Part):
     """The decision and why.
 
@@ -226,9 +247,10 @@ class Report(Record):
         openings: every time the test split was opened so far, this one included.
         caution: what several openings do to the verdict, in a sentence; "" at the first.
         seconds: system → seconds to answer on this machine; not hashed.
+        usage: system → what its answers took, where a server gave them; not hashed.
     """
 
-    volatile: ClassVar[frozenset[str]] = Record.volatile | {"openings", "seconds"}
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {"openings", "seconds", "usage"}
 
     task_name: str
     task_kind: TaskKind
@@ -243,3 +265,4 @@ class Report(Record):
     openings: tuple[Opening, ...] = ()
     caution: str = ""
     seconds: dict[str, float] = {}
+    usage: dict[str, UsageSummary] = {}

@@ -202,6 +202,32 @@ class ProviderSettings(_Settings):
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
 
 
+class CompareSettings(_Settings):
+    """A further model to compare with, behind a URL; `compare` is a list of such entries.
+
+    It gets the prompts of the tuned model and counts as an alternative in the verdict. Prices are
+    in your currency.
+    """
+
+    name: str = Field(
+        description="Its name in the report: letters, digits, - and _.", pattern=r"^[\w-]+$"
+    )
+    model: str = Field(description="Where it is: openai-compatible:URL:MODEL.")
+    consent: str = Field(
+        "",
+        description='Your consent, in these words: "examples may leave this machine for HOST". '
+        "Needed unless HOST is this machine.",
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds the key; the key itself stands nowhere."
+    )
+    shots: int = Field(0, ge=0, description="Worked examples put before each prompt.")
+    prompt_price: float | None = Field(None, ge=0, description="Price of a million prompt tokens.")
+    answer_price: float | None = Field(None, ge=0, description="Price of a million answer tokens.")
+    requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+
 class Task(_Settings):
     """The whole brief, as it stands in burnish.yaml."""
 
@@ -231,3 +257,6 @@ class Task(_Settings):
     provider: ProviderSettings = ProviderSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    compare: tuple[CompareSettings, ...] = Field(
+        (), description="Further models to compare with, each as under compare below."
+    )
