@@ -11,16 +11,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from burnish.facts.polarity import concept, is_denial, statements
 from burnish.facts.wording import (
     DRUG_STEMS,
     MONTHS,
     SIDES,
     STOP_WORDS,
     Token,
-    is_denial,
     numbers_in,
     set_of,
-    statements,
     stem,
     tokens_of,
     unit_of,
@@ -204,15 +203,16 @@ def _is_content(token: Token) -> bool:
 
 def _statements(tokens: Sequence[Token]) -> Iterator[Fact]:
     """What each clause says to be present or absent."""
-    for polarity, told in statements(tokens, questions=False):
-        about = tuple(dict.fromkeys(stem(token.text) for token in told))
-        first = next(at for at, token in enumerate(tokens) if token.at == told[0].at)
+    places = {token.at: at for at, token in enumerate(tokens)}
+    for said in (said for unit in statements(tokens, questions=False) for said in unit):
+        polarity, told = said.polarity, said.told
+        about = tuple(dict.fromkeys(concept(token.text) for token in told))
+        first = places[told[0].at]
         if polarity == "absent":
             before = range(max(0, first - 4), first)
             first = next((at for at in before if is_denial(tokens[at])), first)
         last = max(token.at for token in [*tokens[first : first + 6], told[0]] if token.is_word)
-        end = next(token for token in tokens if token.at == min(last, told[-1].at))
-        text = _span(tokens, tokens[first], end)
+        text = _span(tokens, tokens[first], tokens[places[min(last, told[-1].at)]])
         yield Fact("negation", text, (polarity,), about, told[0].at)
 
 

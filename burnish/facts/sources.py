@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from burnish.facts.facts import Fact, facts, numbers, sides
+from burnish.facts.polarity import Polarity, concept, statements
 from burnish.facts.wording import (
     MONTHS,
     OPPOSITE,
     UNITS,
-    Polarity,
     numbers_in,
     same_word,
-    statements,
     stem,
     tokens_of,
     unit_of,
@@ -50,6 +50,13 @@ def doubts(
     known = source if isinstance(source, Source) else Source(source)
     found = (known.doubt(fact) for fact in facts(answer, common))
     return [doubt for doubt in found if doubt is not None]
+
+
+class _Said(NamedTuple):
+    """A word as the source has it, and whether it was asked for and answered."""
+
+    text: str
+    asked: bool
 
 
 class Source:
@@ -116,13 +123,16 @@ class Source:
         return list(sides(self.tokens, source=True))
 
     @cached_property
-    def _polarities(self) -> dict[str, dict[Polarity, str]]:
-        """Stem → how the word was said, and in which form."""
-        said: dict[str, dict[Polarity, str]] = defaultdict(dict)
-        for polarity, told in statements(self.tokens):
-            for token in told:
-                said[stem(token.text)].setdefault(polarity, token.text)
-        return said
+    def _said(self) -> list[dict[str, dict[Polarity, _Said]]]:
+        """For each sentence, or question with its answer: concept → polarity → what was said."""
+        sentences = []
+        for unit in statements(self.tokens):
+            said: dict[str, dict[Polarity, _Said]] = defaultdict(dict)
+            for polarity, told, asked in unit:
+                for token in told:
+                    said[concept(token.text)].setdefault(polarity, _Said(token.text, asked))
+            sentences.append(said)
+        return sentences
 
     def has_word(self, word: str) -> bool:
         """Whether a word stands here, in another form or with a slip of typing too."""
@@ -192,15 +202,36 @@ class Source:
         return Doubt(fact, "", certain=False)
 
     def _statement(self, fact: Fact) -> Doubt | None:
-        """Contradicted where the source says the opposite, and nothing else, of every word."""
-        said = [self._polarities[name] for name in fact.about if name in self._polarities]
-        opposite: Polarity = "present" if fact.values[0] == "absent" else "absent"
-        said = [forms for forms in said if len(forms) == 1]
-        if not said or any(set(forms) != {opposite} for forms in said):
+        """Contradicted where the sentences nearest to it say the opposite of most of its words.
+
+        That a thing is mentioned affirms it only weakly: one word that is denied here and merely
+        mentioned there makes no certain doubt.
+        """
+        own: Polarity = "present" if fact.values[0] == "present" else "absent"
+        opposite: Polarity = "absent" if own == "present" else "present"
+        against: list[_Said] = []
+        agreeing = 0
+        for name in fact.about:
+            said = self._nearest(name, fact.about)
+            if opposite in said and own not in said:
+                against.append(said[opposite])
+            agreeing += own in said
+        if len(against) <= agreeing:
             return None
-        found = " ".join(forms[opposite] for forms in said)
-        certain = 2 * len(said) >= len(fact.about)
-        return Doubt(fact, f"no {found}" if opposite == "absent" else found, certain)
+        found = " ".join(said.text for said in against)
+        most = 2 * len(against) >= len(fact.about) or len(against) > 1 + agreeing
+        weak = own == "absent" and len(against) == 1 and not against[0].asked
+        return Doubt(fact, f"no {found}" if opposite == "absent" else found, most and not weak)
+
+    def _nearest(self, name: str, about: Sequence[str]) -> dict[Polarity, _Said]:
+        """How a concept was said in the sentences that share most concepts with `about`."""
+        holding = [said for said in self._said if name in said]
+        shared = [len(said.keys() & set(about)) for said in holding]
+        nearest: dict[Polarity, _Said] = {}
+        for said, count in zip(holding, shared, strict=True):
+            if count == max(shared):
+                nearest = said[name] | nearest
+        return nearest
 
 
 def _spelled(words: Sequence[str]) -> Iterator[list[str]]:

@@ -1,16 +1,13 @@
-"""How English says numbers, units, sides and absence: the words that facts are read by.
+"""How English says numbers, units, months and sides: the words that facts are read by.
 
 Reads strings; writes nothing. The lists are general: numerals, units of measure, months, the stems
-of the WHO's international non-proprietary names of drugs ("-pril", "-statin"), and words of denial.
+of the WHO's international non-proprietary names of drugs ("-pril", "-statin").
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Literal, NamedTuple
-
-Polarity = Literal["present", "absent"]
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"\.\d+|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]|\n")
 _SENTENCE_END = frozenset('.!?:;|\n"“(')
@@ -51,6 +48,8 @@ _ALSO = {
 _VAGUE = frozenset(["one", "first", "second", "zero", "zeroth", "third"])
 _BEGINNINGS = frozenset([*_NUMERALS, *_ALSO, "point"])
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+
+_FRACTIONS = {"1/2": "0.5", "1/4": "0.25", "3/4": "0.75"}
 
 _UNIT_NAMES = {
     "mg": "mg mgs milligram milligrams", "mcg": "mcg ug µg μg microgram micrograms",
@@ -104,31 +103,6 @@ STOP_WORDS = set_of(
     "us very was we were what when where which while who whom why will with within without would "
     "yes you your mr mrs ms miss dr doctor patient patient's sir ma'am"
 )
-
-_DENIALS = set_of(
-    "no not denies denied deny denying without never negative none nor neither absent cannot nope"
-)
-_YES = set_of("yes yeah yep yup sure correct absolutely definitely right")
-_NO = set_of("no nope nah never none not nothing negative")
-_WHICH = set_of("how what when where why who which")
-_TURNS = set_of(
-    "but however except although though which who she he they patient reports reported complains "
-    "admits has had is are was were will because since until when if other than i that so also"
-)
-_REACH = {"not": 4, "cannot": 4, "never": 4}
-"""Most tokens over which a denial holds; else 12."""
-
-_LIGHT = set_of(
-    "history problem problems issue issues symptom symptoms time times last like feel feels "
-    "feeling felt seem seems seemed help helps know knows known think thought thing things "
-    "well good fine better worse much many long little significant others today recent recently "
-    "currently present presents presented past state states stated given started take takes "
-    "took able medication medications medicine medical change changes changed associated "
-    "evidence come comes came want wants make makes made anything something really back "
-    "difficulty need needs sure care follow followed status negative positive normal prior "
-    "family mother father brother sister children child"
-)
-"""Words that say too little by themselves to be affirmed or denied."""
 
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "ly", "al", "s", "y", "e")
 
@@ -188,8 +162,10 @@ def numbers_in(tokens: Sequence[Token]) -> Iterator[tuple[str, int, int]]:
     whether "one thirty four" is 134 or three numbers.
     """
     for at, token in enumerate(tokens):
-        if token.text[-1].isdigit():
-            for part in re.split(r"[/:]", token.text):
+        if token.text in _FRACTIONS:
+            yield _FRACTIONS[token.text], at, at
+        elif token.text[-1].isdigit():
+            for part in re.split(r"[/:]|,(?!\d{3}(?:\D|$))", token.text):
                 yield _decimal(part), at, at
         elif token.text.casefold() in _BEGINNINGS:
             yield from ((value, at, last) for value, last in _spelled(tokens, at))
@@ -235,13 +211,14 @@ def _spelled(tokens: Sequence[Token], start: int) -> Iterator[tuple[str, int]]:
 
 
 def _decimals(tokens: Sequence[Token], point: int, whole: float) -> Iterator[tuple[str, int]]:
-    """ "seven point two" → 7.2."""
-    digits = ""
-    for at in range(point + 1, min(point + 4, len(tokens))):
+    """ "seven point two" → 7.2, "point one twenty five" → 0.125."""
+    digits, tens = "", False
+    for at in range(point + 1, min(point + 5, len(tokens))):
         value = _NUMERALS.get(tokens[at].text.casefold(), _ALSO.get(tokens[at].text.casefold()))
         if value is None or value != int(value):
             return
-        digits += str(int(value))
+        digits = f"{digits[:-1]}{value}" if tens and 0 < value < 10 else f"{digits}{int(value)}"
+        tens = value >= 20
         yield _decimal(f"{int(whole)}.{digits}"), at
 
 
@@ -266,94 +243,3 @@ def same_word(word: str, other: str) -> bool:
         return True
     a, b = word[shared:], other[shared:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])
-
-
-def is_denial(token: Token) -> bool:
-    """Whether a word denies what follows it: "no", "denies", "doesn't"."""
-    word = token.text.casefold().replace("’", "'")
-    return word in _DENIALS or word.endswith("n't")
-
-
-def statements(
-    tokens: Sequence[Token], *, questions: bool = True
-) -> Iterator[tuple[Polarity, list[Token]]]:
-    """The words of each clause that are said to be present, or absent.
-
-    A denial holds for the words after it until the sentence ends or turns. A question says
-    nothing by itself; what its answer begins with ("No.", "Yeah") decides.
-
-    Args:
-        questions: take questions with their answers; else leave them out.
-    """
-    sentences = _sentences(tokens)
-    for at, sentence in enumerate(sentences):
-        if sentence[-1].text != "?":
-            if not questions or len(sentence) > 2:  # a heading of one word says nothing
-                yield from _said(sentence)
-        elif questions and not _asks_which(sentence):
-            replies = (other for other in sentences[at + 1 : at + 4] if other[-1].text != "?")
-            polarity = _reply(next(replies, []))
-            told = [token for token in sentence if _tells(token)]
-            if polarity is not None and told:
-                yield polarity, told
-
-
-def _sentences(tokens: Sequence[Token]) -> list[list[Token]]:
-    """Sentences and lines; the speaker's name before a colon is no part of them."""
-    sentences: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.text == ":" and len(sentences[-1]) <= 3:
-            sentences[-1] = []
-            continue
-        if token.text != "\n":
-            sentences[-1].append(token)
-        if token.text in ".!?;|\n" and sentences[-1]:
-            sentences.append([])
-    return [sentence for sentence in sentences if sentence]
-
-
-def _asks_which(sentence: Sequence[Token]) -> bool:
-    """Whether yes or no would be no answer ("how long", but not "how about")."""
-    words = [token.text.casefold() for token in sentence]
-    return any(word in _WHICH and after != "about" for word, after in pairwise(words))
-
-
-def _reply(sentence: Sequence[Token]) -> Polarity | None:
-    """What the beginning of an answer says to a question; None where it may say anything."""
-    words = [token.text.casefold().replace("’", "'") for token in sentence[:6]]
-    for at, word in enumerate(words[:4]):
-        if word in _NO or word.endswith("n't"):
-            return None if {"know", "remember", "sure"} & set(words[at:]) else "absent"
-        if word in _YES:
-            return "present"
-    return None
-
-
-def _said(sentence: Sequence[Token]) -> Iterator[tuple[Polarity, list[Token]]]:
-    left, denied = 0, False
-    absent: list[Token] = []
-    present: list[Token] = []
-    for token in sentence:
-        word = token.text.casefold().replace("’", "'")
-        if is_denial(token):
-            left, denied = _REACH.get(word, 4 if word.endswith("n't") else 12), True
-        elif word in ("any", "either", "or") and denied:
-            left = max(left, 6)
-        elif word in _TURNS:
-            left = 0
-        elif _tells(token):
-            if left > 0:
-                absent.append(token)
-            elif not denied:
-                present.append(token)
-        left -= 1
-    if present:
-        yield "present", present
-    if absent:
-        yield "absent", absent
-
-
-def _tells(token: Token) -> bool:
-    word = token.text.casefold()
-    light = word in STOP_WORDS or word in SIDES or word in _LIGHT or word in UNITS
-    return token.is_word and len(word) > 3 and not light

@@ -4,6 +4,19 @@ from burnish.records.answers import Answer, AnsweredExample, Usage, UsedExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
+from burnish.records.judgements import (
+    Biases,
+    Calibration,
+    Estimate,
+    Graded,
+    JudgeReport,
+    PairVerdict,
+    PeopleReport,
+    Sheet,
+    Side,
+    Vote,
+    WinRate,
+)
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.shortlist import (
     Allowed,
@@ -64,6 +77,8 @@ __all__ = [
     "Answer",
     "AnsweredExample",
     "BaseChoice",
+    "Biases",
+    "Calibration",
     "Candidate",
     "Change",
     "CheckSettings",
@@ -77,12 +92,15 @@ __all__ = [
     "Device",
     "Difference",
     "Dropped",
+    "Estimate",
     "EvaluateSettings",
     "Event",
     "Example",
     "Finding",
     "FindingKind",
     "Git",
+    "Graded",
+    "JudgeReport",
     "LabelScore",
     "LicenceVerdict",
     "Machine",
@@ -92,7 +110,9 @@ __all__ = [
     "MetricName",
     "NeedsSettings",
     "Opening",
+    "PairVerdict",
     "PassMark",
+    "PeopleReport",
     "Place",
     "Progress",
     "PromptSettings",
@@ -104,7 +124,9 @@ __all__ = [
     "Role",
     "Run",
     "Score",
+    "Sheet",
     "Shortlist",
+    "Side",
     "Split",
     "SplitName",
     "SystemName",
@@ -118,6 +140,8 @@ __all__ = [
     "Use",
     "UsedExample",
     "Verdict",
+    "Vote",
+    "WinRate",
     "canonical_hash",
     "silent",
 ]
