@@ -25,8 +25,12 @@ _UNABLE = set_of("can't cannot couldn't won't wouldn't shouldn't unable")
 
 _YES = set_of(
     "yes yeah yep yup ya sure correct absolutely definitely right certainly exactly unfortunately "
-    "sometimes occasionally often always several little lot"
+    "sometimes occasionally often several"
 )
+_FINE = set_of(
+    "problem problems issue issues trouble troubles complaint complaints worries concerns"
+)
+"""After "no" they answer nothing: "Is he eating?" "No problems." """
 _NO = set_of("no nope nah never none not nothing negative neither")
 _HEDGES = set_of("know remember sure recall certain idea unsure")
 _WHICH = set_of("how what when where why who which what's where's")
@@ -39,7 +43,7 @@ _ASKED = set_of("you your he she they his her their the there any ever it")
 _TURNS = set_of("but however except although though reports reported complains admits positive")
 """They end a denial: what follows is affirmed."""
 
-_TURNS_AFTER_PAUSE = set_of("i he she they we patient has have had is are was were takes")
+_TURNS_AFTER_PAUSE = set_of("i he she they we patient has have had is are was were takes just only")
 """They do so after a comma or "and" ("no fever, has cough"; but "no one is ill")."""
 
 _OPENS = set_of("if unless whether asked quit quits quitting stopped stop former formerly ex used")
@@ -56,8 +60,8 @@ _LIGHT = set_of(
     "feeling felt seem seems seemed help helps know knows known think thought thing things "
     "well good fine better worse much many long little significant others today recent recently "
     "currently present presents presented past state states stated given started take takes "
-    "took able medication medications medicine medical change changes changed associated "
-    "evidence come comes came want wants make makes made anything something really back "
+    "took taking taken able medication medications medicine medical change changes changed "
+    "associated evidence come comes came want wants make makes made anything something really back "
     "difficulty need needs sure care follow followed status negative positive normal prior "
     "family mother father brother sister children child previous prior noted complaints complaint "
     "reports report reported denies does doing tell right okay yeah ever using used uses "
@@ -247,9 +251,10 @@ def _polarity(reply: Sequence[Token]) -> Polarity | None:
         if word in _NO or (word.endswith("n't") and word not in _UNABLE):
             if "of" in after or {"think", "believe", "noticed"} & set(after):
                 return "absent"  # "not that I know of", "I don't think so"
-            return None if _HEDGES & set(after[:3]) else "absent"
-        if word in _YES:
-            return "present"
+            fine = word == "no" and bool(_FINE & set(after[:2]))
+            return None if fine or _HEDGES & set(after[:3]) else "absent"
+        if word in _YES and at < 3:
+            return "absent" if "not" in after[:2] else "present"
         if word in ("do", "have", "am", "did", "has", "does") and after[:1] in ([","], ["."]):
             return "present"
     return None
@@ -263,7 +268,9 @@ def _said(sentence: Sequence[Token]) -> Iterator[Statement]:
     for at, token in enumerate(sentence):
         word = _plain(token)
         new, cut = mode, False
-        if is_denial(token):
+        if word == "negative" and not _denies_by_result(sentence, at):
+            new = None
+        elif is_denial(token):
             if word in _AFTERWARDS and told and not any(map(_tells, sentence[at + 1 :])):
                 yield Statement("absent", tuple(told))
                 return
@@ -291,6 +298,12 @@ def _said(sentence: Sequence[Token]) -> Iterator[Statement]:
         left -= 1
     if told and mode is not None:
         yield Statement(mode, tuple(told))
+
+
+def _denies_by_result(sentence: Sequence[Token], at: int) -> bool:
+    """ "negative for blood" and "the test was negative" deny; "a negative test" does not."""
+    after = sentence[at + 1 :]
+    return not any(map(_tells, after[:2])) or _plain(after[0]) == "for"
 
 
 def _plain(token: Token) -> str:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from burnish.facts.facts import Fact, facts, numbers, sides
@@ -16,6 +17,7 @@ from burnish.facts.wording import (
     MONTHS,
     OPPOSITE,
     UNITS,
+    Token,
     numbers_in,
     same_word,
     stem,
@@ -52,11 +54,20 @@ def doubts(
     return [doubt for doubt in found if doubt is not None]
 
 
+_PARTS = frozenset([",", ";", "and", "or", "nor", "any", "like", "as", "with"])
+
+
 class _Said(NamedTuple):
-    """A word as the source has it, and whether it was asked for and answered."""
+    """A word as the source has it.
+
+    Attributes:
+        asked: it was asked for and answered.
+        item: concepts of the words that it stands together with, its own among them.
+    """
 
     text: str
     asked: bool
+    item: frozenset[str]
 
 
 class Source:
@@ -129,10 +140,28 @@ class Source:
         for unit in statements(self.tokens):
             said: dict[str, dict[Polarity, _Said]] = defaultdict(dict)
             for polarity, told, asked in unit:
-                for token in told:
-                    said[concept(token.text)].setdefault(polarity, _Said(token.text, asked))
+                for item in self._items(told):
+                    names = frozenset(concept(token.text) for token in item)
+                    for token in item:
+                        own = _Said(token.text, asked, names)
+                        said[concept(token.text)].setdefault(polarity, own)
             sentences.append(said)
         return sentences
+
+    def _items(self, told: Sequence[Token]) -> list[list[Token]]:
+        """Words that stand together: commas and conjunctions part the items of a list."""
+        items = [[told[0]]]
+        for before, token in pairwise(told):
+            between = self.tokens[self._places[before.at] + 1 : self._places[token.at]]
+            if any(other.text.casefold() in _PARTS for other in between):
+                items.append([])
+            items[-1].append(token)
+        return items
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Place in the text → place among the tokens."""
+        return {token.at: place for place, token in enumerate(self.tokens)}
 
     def has_word(self, word: str) -> bool:
         """Whether a word stands here, in another form or with a slip of typing too."""
@@ -161,7 +190,7 @@ class Source:
         missing = [value for value in fact.values if not self._has_number(value)]
         if missing:
             only_year = fact.kind == "date" and missing == list(fact.values[2:])
-            return Doubt(fact, self._instead(fact), certain=not only_year)
+            return Doubt(fact, self._instead(fact), certain=not (only_year or fact.code))
         if not fact.about or len(fact.values) > 1:
             return None
         units = self._units[fact.values[0]]
@@ -221,7 +250,9 @@ class Source:
         found = " ".join(said.text for said in against)
         most = 2 * len(against) >= len(fact.about) or len(against) > 1 + agreeing
         weak = own == "absent" and len(against) == 1 and not against[0].asked
-        return Doubt(fact, f"no {found}" if opposite == "absent" else found, most and not weak)
+        whole = any(2 * len(said.item & set(fact.about)) >= len(said.item) for said in against)
+        certain = most and whole and not weak
+        return Doubt(fact, f"no {found}" if opposite == "absent" else found, certain)
 
     def _nearest(self, name: str, about: Sequence[str]) -> dict[Polarity, _Said]:
         """How a concept was said in the sentences that share most concepts with `about`."""

@@ -42,13 +42,16 @@ _NUMERALS: dict[str, int] = {
 }
 _ALSO = {
     "once": 1, "twice": 2, "thrice": 3, "couple": 2, "pair": 2, "both": 2, "dozen": 12, "o": 0,
-    "oh": 0, "a": 1, "an": 1, "single": 1, "half": 0.5, "double": 2, "triple": 3, "twin": 2,
-    "bid": 2, "tid": 3, "qid": 4,
+    "oh": 0, "a": 1, "an": 1, "single": 1, "half": 0.5, "quarter": 0.25, "double": 2, "triple": 3,
+    "twin": 2, "bid": 2, "tid": 3, "qid": 4,
 }  # fmt: skip
 _VAGUE = frozenset(["one", "first", "second", "zero", "zeroth", "third"])
 _BEGINNINGS = frozenset([*_NUMERALS, *_ALSO, "point"])
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_SCALES = {
+    "hundred": 100, "hundreds": 100, "thousand": 1000, "thousands": 1000, "million": 1_000_000,
+}  # fmt: skip
 
+_AND_A_HALF = ["and", "a", "half"]
 _FRACTIONS = {"1/2": "0.5", "1/4": "0.25", "3/4": "0.75"}
 
 _UNIT_NAMES = {
@@ -130,7 +133,8 @@ class Token(NamedTuple):
     @property
     def is_name(self) -> bool:
         """Whether it is capitalised where only names are; abbreviations are none."""
-        return self.text[0].isupper() and self.text[1:].islower() and not self.opens
+        short = len(self.text) < 5 and not set(self.text.casefold()) & set("aeiouy")
+        return self.text[0].isupper() and self.text[1:].islower() and not self.opens and not short
 
     @property
     def is_count(self) -> bool:
@@ -165,7 +169,8 @@ def numbers_in(tokens: Sequence[Token]) -> Iterator[tuple[str, int, int]]:
         if token.text in _FRACTIONS:
             yield _FRACTIONS[token.text], at, at
         elif token.text[-1].isdigit():
-            for part in re.split(r"[/:]|,(?!\d{3}(?:\D|$))", token.text):
+            text = token.text.removesuffix(":00")  # "four o'clock"
+            for part in re.split(r"[/:]|,(?!\d{3}(?:\D|$))", text):
                 yield _decimal(part), at, at
         elif token.text.casefold() in _BEGINNINGS:
             yield from ((value, at, last) for value, last in _spelled(tokens, at))
@@ -192,8 +197,13 @@ def _spelled(tokens: Sequence[Token], start: int) -> Iterator[tuple[str, int]]:
         if value is not None and word in ("a", "an") and at > start:
             return
         if word == "point":
-            yield from _decimals(tokens, at, total + group)
+            whole = f"{text}{total + group:.10g}" if group or not text else text
+            yield from _decimals(tokens, at, whole)
             return
+        if value == 0 and (text or group or total):
+            # "one O two": a nought is said as a figure of its own
+            text, total, group = f"{text}{total + group:.10g}0", 0, 0
+            continue
         if value is not None:
             fits = group % 100 >= 20 and group % 10 == 0 and 0 < value < 10
             fits = fits or group == 0 or (group % 100 == 0 and value < 100)
@@ -207,10 +217,12 @@ def _spelled(tokens: Sequence[Token], start: int) -> Iterator[tuple[str, int]]:
             total, group = (total, group * scale) if scale == 100 else (total + group * scale, 0)
         else:
             return
+        if not text and [each.text.casefold() for each in tokens[at + 1 : at + 4]] == _AND_A_HALF:
+            yield f"{total + group + 0.5:.10g}", at + 3
         yield f"{total + group:.10g}" if not text else _decimal(f"{text}{total + group:.10g}"), at
 
 
-def _decimals(tokens: Sequence[Token], point: int, whole: float) -> Iterator[tuple[str, int]]:
+def _decimals(tokens: Sequence[Token], point: int, whole: str) -> Iterator[tuple[str, int]]:
     """ "seven point two" → 7.2, "point one twenty five" → 0.125."""
     digits, tens = "", False
     for at in range(point + 1, min(point + 5, len(tokens))):
@@ -219,7 +231,7 @@ def _decimals(tokens: Sequence[Token], point: int, whole: float) -> Iterator[tup
             return
         digits = f"{digits[:-1]}{value}" if tens and 0 < value < 10 else f"{digits}{int(value)}"
         tens = value >= 20
-        yield _decimal(f"{int(whole)}.{digits}"), at
+        yield _decimal(f"{whole}.{digits}"), at
 
 
 @lru_cache(maxsize=100_000)
