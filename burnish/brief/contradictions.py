@@ -223,10 +223,11 @@ def _systems(task: Task) -> Iterator[Contradiction]:
         )
     for name in sorted({name for name in systems if systems.count(name) > 1}):
         yield ("evaluate.systems",), f"`evaluate.systems` names {name} twice; expected once."
-    if "few-shot" in systems and task.prompt.shots == 0:
+    shown = [name for name in ("few-shot", "few-shot-similar") if name in systems]
+    if shown and task.prompt.shots == 0 and not task.evaluate.search:
         yield (
             ("prompt.shots", "evaluate.systems"),
-            "`prompt.shots` is 0, but `evaluate.systems` has few-shot; expected 1 or more.",
+            f"`prompt.shots` is 0, but `evaluate.systems` has {shown[0]}; expected 1 or more.",
         )
 
 

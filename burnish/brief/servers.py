@@ -13,6 +13,25 @@ from burnish.records import SystemName, Task
 
 def server_faults(task: Task) -> Iterator[tuple[tuple[str, ...], str]]:
     """The keys involved, and a sentence: what was found, what was expected."""
+    if task.judge.model is not None:
+        try:
+            read_server(task.judge.model, task.judge)
+        except BriefError as error:
+            yield (
+                ("judge.model", "judge.key_variable"),
+                f"{error.message} To mend it, {error.hint}.",
+            )
+    known = {*task.evaluate.systems, *(compared.name for compared in task.compare)}
+    shown = {"judge.against": (task.judge.against,), "people.systems": task.people.systems}
+    for key, names in shown.items():
+        for name in names:
+            if name is not None and (
+                name not in known or (name, key) == ("tuned", "judge.against")
+            ):
+                others = ", ".join(sorted(known - {"tuned"}))
+                yield (key,), f"`{key}` names {name!r}; expected one of {others}."
+    if len(set(task.people.systems)) == 1:
+        yield ("people.systems",), "`people.systems` names one system; expected two or more."
     taken = set(get_args(SystemName))
     for place, compared in enumerate(task.compare, start=1):
         key = f"compare[{place}]"

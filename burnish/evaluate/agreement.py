@@ -5,7 +5,7 @@ come from the bootstrap over units of `burnish.evaluate.statistics`. Reads and w
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from burnish.records import Estimate
 
 Level = Literal["nominal", "ordinal", "interval"]
 Weights = Literal["none", "linear", "quadratic"]
+
+
+class Draws(TypedDict):
+    """How intervals are drawn, for `**`."""
+
+    resamples: int
+    seed: int
 
 
 def estimate(

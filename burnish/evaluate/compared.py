@@ -12,8 +12,9 @@ from typing import NamedTuple
 from burnish.chat.messages import MessageRenderer
 from burnish.engines.engine import ChatEngine
 from burnish.errors import ServerError
-from burnish.evaluate.answering import Part, choose_shots
+from burnish.evaluate.answering import Part
 from burnish.evaluate.asking import ask_examples
+from burnish.evaluate.shots import choose_shots
 from burnish.records import Answer, CompareSettings, Example, Task, Usage
 from burnish.store.files import read_finished_lines
 

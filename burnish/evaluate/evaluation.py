@@ -8,21 +8,13 @@ report.html            the whole story on one page
 
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import cast
 
 from burnish.chat.messages import MessageRenderer
-from burnish.chat.render import Renderer
-from burnish.engines.engine import ChatEngine, Engine
 from burnish.errors import EvaluationError
-from burnish.evaluate.answering import answer_examples, choose_shots
-from burnish.evaluate.asking import ask_examples
-from burnish.evaluate.classic import answer_classic
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.report import render_report
+from burnish.evaluate.systems import MakeEngine, Systems
 from burnish.evaluate.usage import sum_up
 from burnish.evaluate.verdict import caution
 from burnish.records import (
@@ -35,18 +27,14 @@ from burnish.records import (
     Progress,
     Report,
     Run,
-    SystemName,
     Task,
+    Tried,
     Usage,
     UsageSummary,
     UsedExample,
 )
 from burnish.store import Workspace, open_test, read_split
 from burnish.store.files import sha256_file, write_lines, write_text
-
-MakeEngine = Callable[[SystemName], AbstractContextManager[Engine | ChatEngine]]
-"""Gives the engine of a system; leaving the context frees the model."""
-
 
 def evaluate(
     workspace: Workspace,
@@ -75,23 +63,32 @@ def evaluate(
     examples, openings = open_test(workspace, dataset, reason=f"report {report.id} of run {run.id}")
     train = read_split(workspace, dataset, "train")
     folder = workspace.path(report)
+    systems = Systems(
+        task,
+        dataset.labels,
+        train,
+        read_split(workspace, dataset, "validation"),
+        engine_of,
+        renderer,
+        folder / "parts",
+    )
     answers: dict[str, list[Answer]] = {}
     descriptions: dict[str, str] = {}
     seconds: dict[str, float] = {}
     usage: dict[str, list[Usage]] = {}
+    tried: dict[str, tuple[Tried, ...]] = {}
     for system in task.evaluate.systems:
         began = time.monotonic()
-        answered = _answer(
-            task, dataset, system, train, examples, engine_of, renderer,
-            lambda done, name=system: progress(  # type: ignore[misc]
-                Event("evaluate", f"{name} answers", done, len(examples))
-            ),
-            folder / "parts" / f"{system}.jsonl",
-        )  # fmt: skip
+
+        def tell(doing: str, done: int, total: int, name: str = system) -> None:
+            progress(Event("evaluate", f"{name} {doing}", done, total))
+
+        answered = systems.answer(system, examples, tell)
         if answered is None:
             continue
-        answers[system], descriptions[system], used = answered
-        usage |= {system: used} if used else {}
+        answers[system], descriptions[system] = answered.answers, answered.description
+        tried |= {system: answered.tried}
+        usage |= {system: answered.usage} if answered.usage else {}
         seconds[system] = round(time.monotonic() - began, 1)
     compared_models = ask_compared(
         task,
@@ -114,7 +111,10 @@ def evaluate(
     fields = {
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
-        "systems": compared.systems,
+        "systems": tuple(
+            each.model_copy(update={"tried": tried.get(each.name, ())})
+            for each in compared.systems
+        ),
         "differences": compared.differences,
         "verdict": compared.verdict,
         "openings": openings,
@@ -151,60 +151,6 @@ def _refuse_other_prompts(
             f"(hash {rendered[:12]}, then {run.prompt_hash[:12]}).",
             hint="burnish train --force trains with the prompts of today",
         )
-
-
-def _answer(
-    task: Task,
-    dataset: Dataset,
-    system: SystemName,
-    train: list[Example],
-    examples: list[Example],
-    engine_of: MakeEngine,
-    renderer: MessageRenderer,
-    tell: Callable[[int], None],
-    parts: Path,
-) -> tuple[list[Answer], str, list[Usage]] | None:
-    """One system's answers, what it is, and what its answers took where a server gave them.
-
-    None where a kind has no such system.
-    """
-    if system == "classic":
-        classic = answer_classic(task, dataset.labels, train, examples, task.seed)
-        return None if classic is None else (*classic, [])
-    shots = choose_shots(task, train) if system == "few-shot" else []
-    usage: list[Usage] = []
-    with engine_of(system) as engine:
-        if isinstance(engine, ChatEngine):
-            answers, usage = ask_examples(
-                task,
-                dataset.labels,
-                examples,
-                engine=engine,
-                renderer=renderer,
-                shots=shots,
-                parts=parts,
-                tell=tell,
-            )
-        else:
-            answers = answer_examples(
-                task,
-                dataset.labels,
-                examples,
-                engine=engine,
-                renderer=cast(Renderer, renderer),  # as `evaluate` asks for
-                shots=shots,
-                parts=parts,
-                tell=tell,
-            )
-    descriptions = {
-        "zero-shot": "The base model with the instruction alone.",
-        "few-shot": f"The base model with the instruction and {len(shots)} worked examples.",
-        "tuned": "The base model with the trained adapter.",
-    }
-    if usage:
-        descriptions["tuned"] = "The model that the provider tuned from the base."
-    scored = " A server gives no probabilities, so there is no perplexity." if usage else ""
-    return answers, descriptions[system] + scored, usage
 
 
 def _lines(

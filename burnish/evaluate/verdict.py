@@ -317,6 +317,8 @@ def _named(system: str) -> str:
     return {
         "zero-shot": "zero-shot prompting",
         "few-shot": "few-shot prompting",
+        "few-shot-similar": "few-shot prompting with similar examples",
+        "improved-prompt": "the improved prompt",
         "classic": "the classic baseline",
     }.get(system, system)
 

@@ -1,5 +1,12 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
+from burnish.pipeline.judgements import (
+    human_page,
+    human_results,
+    import_human_sheet,
+    run_judge,
+    write_human_sheet,
+)
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.steps import (
     cancel_train,
@@ -19,12 +26,17 @@ __all__ = [
     "diff_data",
     "export_data",
     "fix_data",
+    "human_page",
+    "human_results",
+    "import_human_sheet",
     "init",
     "read_changes",
     "run",
     "run_base",
     "run_data",
     "run_evaluate",
+    "run_judge",
     "run_train",
+    "write_human_sheet",
     "write_proposal",
 ]

@@ -5,11 +5,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from burnish.records.steps import Decision, UsageSummary
+from burnish.records.task import Sheet
 
 Side = Literal["a", "b", "tie"]
 """Which of two answers is better."""
-Sheet = Literal["ab", "rubric"]
-"""A choice between two answers, or a grade from 1 to 5 for one."""
 
 
 class _Part(BaseModel):

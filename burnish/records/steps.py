@@ -177,12 +177,21 @@ class LabelScore(_Part):
     n: int
 
 
+class Tried(_Part):
+    """One of several forms of a system, compared on validation: its score there, and the choice."""
+
+    name: str
+    score: Score
+    chosen: bool
+
+
 class SystemResult(_Part):
     """How one system did on the test split.
 
     Attributes:
-        name: "zero-shot", "few-shot", "classic" or "tuned".
+        name: as in `evaluate.systems`, or of a compared model.
         description: what it is, in a sentence.
+        tried: the forms it might have had, where one was chosen on validation.
         scores: metric → score.
         per_label, confusion: classify alone; confusion[reference][prediction] is a count.
         seconds: to answer all examples on this machine; not hashed.
@@ -191,6 +200,7 @@ class SystemResult(_Part):
     name: str
     description: str
     scores: dict[str, Score]
+    tried: tuple[Tried, ...] = ()
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
 

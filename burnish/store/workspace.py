@@ -8,7 +8,8 @@ bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  parts/
-burnish.db                  openings of the test split
+                            judge.json  judge.jsonl  people.json
+burnish.db                  openings of the test split, votes of people
 """
 
 import importlib.metadata
