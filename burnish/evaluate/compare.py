@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from burnish.chat.answers import parse
 from burnish.errors import EvaluationError
+from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
+from burnish.evaluate.faithfulness import novelty
 from burnish.evaluate.label_metrics import confusion_matrix, label_scores
 from burnish.evaluate.measured import Measured
 from burnish.evaluate.metrics import measure
@@ -121,6 +123,7 @@ def _result(
 ) -> SystemResult:
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
+    written = [answer.text for answer in answers]
     if task.kind == "classify":
         per_label = label_scores(labels, measured["macro_f1"])
         if not task.multi_label:
@@ -130,6 +133,7 @@ def _result(
         name=name,
         description=description,
         scores={metric: _score(task, each) for metric, each in measured.items()},
+        novelty=novelty(written, examples) if task.kind in FAITHFUL_KINDS else None,
         per_label=per_label,
         confusion=confusion,
     )

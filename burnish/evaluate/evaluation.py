@@ -13,6 +13,8 @@ from burnish.chat.messages import MessageRenderer
 from burnish.errors import EvaluationError
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
+from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
+from burnish.evaluate.faithfulness import doubted_spans
 from burnish.evaluate.report import render_report
 from burnish.evaluate.systems import MakeEngine, Systems
 from burnish.evaluate.usage import sum_up
@@ -22,6 +24,7 @@ from burnish.records import (
     AnsweredExample,
     BaseChoice,
     Dataset,
+    Doubted,
     Event,
     Example,
     Progress,
@@ -35,6 +38,7 @@ from burnish.records import (
 )
 from burnish.store import Workspace, open_test, read_split
 from burnish.store.files import sha256_file, write_lines, write_text
+
 
 def evaluate(
     workspace: Workspace,
@@ -104,7 +108,7 @@ def evaluate(
         answers[name], descriptions[name], usage[name] = model
     progress(Event("evaluate", "comparing"))
     compared = assemble(task, dataset.labels, answers, examples, descriptions)
-    lines = _lines(examples, answers, compared.per_example)
+    lines = _lines(task, examples, answers, compared.per_example)
     write_lines(folder / "answers.jsonl", lines)
     if usage:
         write_lines(folder / "usage.jsonl", _usage_lines(examples, usage))
@@ -112,8 +116,7 @@ def evaluate(
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
         "systems": tuple(
-            each.model_copy(update={"tried": tried.get(each.name, ())})
-            for each in compared.systems
+            each.model_copy(update={"tried": tried.get(each.name, ())}) for each in compared.systems
         ),
         "differences": compared.differences,
         "verdict": compared.verdict,
@@ -154,8 +157,17 @@ def _refuse_other_prompts(
 
 
 def _lines(
-    examples: list[Example], answers: dict[str, list[Answer]], scores: dict[str, list[float]]
+    task: Task,
+    examples: list[Example],
+    answers: dict[str, list[Answer]],
+    scores: dict[str, list[float]],
 ) -> list[AnsweredExample]:
+    doubts: dict[str, list[tuple[Doubted, ...]]] = {
+        name: doubted_spans([answer.text for answer in given], examples)
+        if task.kind in FAITHFUL_KINDS
+        else [()] * len(examples)
+        for name, given in answers.items()
+    }
     return [
         AnsweredExample(
             id=example.id,
@@ -163,7 +175,9 @@ def _lines(
             inputs=example.inputs or {"chat": _chat_text(example)},
             references=example.references,
             answers={
-                name: given[index].model_copy(update={"score": scores[name][index]})
+                name: given[index].model_copy(
+                    update={"score": scores[name][index], "doubts": doubts[name][index]}
+                )
                 for name, given in answers.items()
             },
         )

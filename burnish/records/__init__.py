@@ -1,6 +1,6 @@
 """The nouns: frozen pydantic records that the steps read and write."""
 
-from burnish.records.answers import Answer, AnsweredExample, Usage, UsedExample
+from burnish.records.answers import Answer, AnsweredExample, Doubted, Usage, UsedExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
@@ -94,6 +94,7 @@ __all__ = [
     "Decision",
     "Device",
     "Difference",
+    "Doubted",
     "Dropped",
     "Estimate",
     "EvaluateSettings",

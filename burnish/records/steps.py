@@ -194,6 +194,7 @@ class SystemResult(_Part):
         tried: the forms it might have had, where one was chosen on validation.
         scores: metric → score.
         per_label, confusion: classify alone; confusion[reference][prediction] is a count.
+        novelty: summarize and answer; share of its word pairs that the inputs do not have.
         seconds: to answer all examples on this machine; not hashed.
     """
 
@@ -203,6 +204,7 @@ class SystemResult(_Part):
     tried: tuple[Tried, ...] = ()
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
+    novelty: float | None = None
 
 
 class UsageSummary(_Part):
