@@ -1,7 +1,7 @@
 """Metrics of free text: ROUGE, SQuAD's exact match and token F1, BLEU and chrF.
 
-Scores equal those of rouge-score, of the official SQuAD scripts and of sacrebleu (divided by 100). With several references an answer counts against the best one; BLEU and chrF do what
-sacrebleu does.
+Scores equal those of rouge-score, of the official SQuAD scripts and of sacrebleu (divided by 100).
+With several references an answer counts against the best one; BLEU and chrF do what sacrebleu does.
 
 Reads and writes nothing.
 """
