@@ -10,15 +10,19 @@ import shutil
 import time
 
 from burnish.chat.messages import MessageRenderer
+from burnish.chat.render import Renderer
 from burnish.errors import EvaluationError
+from burnish.evaluate.calibration import calibrate
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
 from burnish.evaluate.report import render_report
+from burnish.evaluate.slices import score_slices
 from burnish.evaluate.systems import MakeEngine, Systems
 from burnish.evaluate.usage import sum_up
 from burnish.evaluate.verdict import caution
+from burnish.evaluate.writing import count_writing
 from burnish.records import (
     Answer,
     AnsweredExample,
@@ -30,6 +34,7 @@ from burnish.records import (
     Progress,
     Report,
     Run,
+    SystemResult,
     Task,
     Tried,
     Usage,
@@ -116,10 +121,12 @@ def evaluate(
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
         "systems": tuple(
-            each.model_copy(update={"tried": tried.get(each.name, ())}) for each in compared.systems
+            _described(task, each, answers[each.name], examples, tried, renderer)
+            for each in compared.systems
         ),
         "differences": compared.differences,
         "verdict": compared.verdict,
+        "slices": score_slices(task, examples, compared.per_example),
         "openings": openings,
         "caution": caution(compared.verdict, compared.differences, len(openings)),
         "seconds": seconds,
@@ -154,6 +161,34 @@ def _refuse_other_prompts(
             f"(hash {rendered[:12]}, then {run.prompt_hash[:12]}).",
             hint="burnish train --force trains with the prompts of today",
         )
+
+
+def _described(
+    task: Task,
+    system: SystemResult,
+    answers: list[Answer],
+    examples: list[Example],
+    tried: dict[str, tuple[Tried, ...]],
+    renderer: MessageRenderer,
+) -> SystemResult:
+    """The system with what was measured beside its scores."""
+    calibration, count = None, None
+    if task.kind == "classify" and not task.multi_label:
+        calibration = calibrate(
+            answers, examples, resamples=task.evaluate.resamples, seed=task.seed
+        )
+    if isinstance(renderer, Renderer):
+        encode = renderer.answer_ids
+
+        def count(text: str) -> int:
+            return len(encode(text))
+
+    update = {
+        "tried": tried.get(system.name, ()),
+        "calibration": calibration,
+        "writing": count_writing(answers, examples, count),
+    }
+    return system.model_copy(update=update)
 
 
 def _lines(

@@ -32,6 +32,7 @@ from burnish.records import (
 LOWER_IS_BETTER = frozenset({"perplexity"})
 MOST_LABELS_IN_MATRIX = 12
 MOST_CONFUSIONS = 20
+MOST_SLICES = 40
 ROW = 50  # pixels of the score chart that one system takes
 
 
@@ -86,6 +87,7 @@ def render_report(
         per_label=_weakest_first(tuned.per_label),
         other_f1=_other_f1(report),
         matrix=_matrix(tuned, dataset.labels),
+        most_slices=MOST_SLICES,
         confusions=_confusions(tuned)[:MOST_CONFUSIONS],
         confusion_count=len(_confusions(tuned)),
         loss_svg=_inline_svg(loss_svg),

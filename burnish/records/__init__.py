@@ -1,5 +1,6 @@
 """The nouns: frozen pydantic records that the steps read and write."""
 
+from burnish.records.against import Against
 from burnish.records.answers import Answer, AnsweredExample, Doubted, Usage, UsedExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
@@ -16,6 +17,7 @@ from burnish.records.judgements import (
     Vote,
     WinRate,
 )
+from burnish.records.measures import Abstention, Calibration, ConfidenceBin, Writing
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.shortlist import (
     Allowed,
@@ -30,6 +32,7 @@ from burnish.records.shortlist import (
     Place,
     Shortlist,
 )
+from burnish.records.slices import Slices, SliceScore
 from burnish.records.steps import (
     BaseChoice,
     Dataset,
@@ -73,9 +76,11 @@ from burnish.records.task import (
 )
 
 __all__ = [
+    "Abstention",
     "CLEANING_RULES",
     "METRICS",
     "Action",
+    "Against",
     "Allowed",
     "Answer",
     "AnsweredExample",
@@ -89,6 +94,8 @@ __all__ = [
     "CompareSettings",
     "Condition",
     "DataSettings",
+    "Calibration",
+    "ConfidenceBin",
     "Dataset",
     "DatasetFacts",
     "Decision",
@@ -133,6 +140,8 @@ __all__ = [
     "Sheet",
     "Shortlist",
     "Side",
+    "SliceScore",
+    "Slices",
     "Split",
     "SplitName",
     "SystemName",

@@ -5,7 +5,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from burnish.records.finding import FindingKind
+from burnish.records.measures import Calibration, Writing
 from burnish.records.record import Record
+from burnish.records.slices import Slices
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
 
 SplitName = Literal["train", "validation", "test"]
@@ -192,6 +194,8 @@ class SystemResult(_Part):
         name: as in `evaluate.systems`, or of a compared model.
         description: what it is, in a sentence.
         tried: the forms it might have had, where one was chosen on validation.
+        calibration: whether its probabilities mean what they say, where it gives them.
+        writing: empty answers, refusals, length and repetition.
         scores: metric → score.
         per_label, confusion: classify alone; confusion[reference][prediction] is a count.
         novelty: summarize and answer; share of its word pairs that the inputs do not have.
@@ -202,6 +206,8 @@ class SystemResult(_Part):
     description: str
     scores: dict[str, Score]
     tried: tuple[Tried, ...] = ()
+    calibration: Calibration | None = None
+    writing: Writing | None = None
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
     novelty: float | None = None
@@ -257,6 +263,7 @@ class Report(Record):
 
     Attributes:
         openings: every time the test split was opened so far, this one included.
+        slices: the tuned system on parts of the test split, worst first.
         caution: what several openings do to the verdict, in a sentence; "" at the first.
         seconds: system → seconds to answer on this machine; not hashed.
         usage: system → what its answers took, where a server gave them; not hashed.
@@ -274,6 +281,7 @@ class Report(Record):
     systems: tuple[SystemResult, ...] = ()
     differences: tuple[Difference, ...] = ()
     verdict: Verdict | None = None
+    slices: Slices | None = None
     openings: tuple[Opening, ...] = ()
     caution: str = ""
     seconds: dict[str, float] = {}

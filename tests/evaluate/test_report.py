@@ -15,6 +15,7 @@ from burnish.records import (
     Dataset,
     DataSettings,
     Difference,
+    Doubted,
     LabelScore,
     Opening,
     PassMark,
@@ -22,6 +23,8 @@ from burnish.records import (
     Report,
     Run,
     Score,
+    Slices,
+    SliceScore,
     Split,
     SystemResult,
     Task,
@@ -243,9 +246,9 @@ def test_the_tables_can_be_read_aloud_and_sorted() -> None:
     assert all("scope" in attributes for attributes in parsed.all("th"))
     assert len(parsed.all("caption")) == len(parsed.all("table"))
     assert [a["aria-sort"] for a in parsed.all("th") if "aria-sort" in a] == [
+        "none",
+        "none",
         "ascending",
-        "none",
-        "none",
     ]
     named = {attributes["id"] for _, attributes in parsed.elements if "id" in attributes}
     pointed = {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a}
@@ -343,3 +346,32 @@ def test_a_report_without_a_verdict_or_a_tuned_system_is_refused() -> None:
 def test_a_loss_picture_that_is_none_or_runs_is_refused(svg: str) -> None:
     with pytest.raises(EvaluationError, match="loss picture"):
         render_report(**{**records(), "loss_svg": svg})
+
+
+def test_slices_stand_worst_first_with_a_caution() -> None:
+    given = records()
+    one = SliceScore(
+        by="ward", name=f"ICU {NASTY}", n=12, value=0.2, low=0.1, high=0.4, difference=-0.5,
+        p_value=0.001, p_adjusted=0.01, scores={"tuned": 0.2, "classic": 0.3},
+    )  # fmt: skip
+    slices = Slices(metric="macro_f1", smallest=10, scored=(one,), too_small=3)
+    given["report"] = given["report"].model_copy(update={"slices": slices})
+    text = Page(render_report(**given)).text
+    assert "Worse than the other examples by more than chance explains: ward" in text
+    assert f"ICU {NASTY}" in text
+    assert "3 slices have fewer than 10 examples" in text
+    chance = slices.model_copy(update={"scored": (one.model_copy(update={"p_adjusted": 0.4}),)})
+    given["report"] = given["report"].model_copy(update={"slices": chance})
+    assert "No slice is worse" in Page(render_report(**given)).text
+
+
+def test_what_an_answer_says_beyond_its_input_is_kept_for_the_browser() -> None:
+    given = records(n=1)
+    doubted = Doubted(kind="dose", text="20 mg", found="10 mg", start=6, end=11)
+    (row,) = given["answers"]
+    answer = row.answers["tuned"].model_copy(update={"doubts": (doubted,)})
+    given["answers"] = [row.model_copy(update={"answers": {**row.answers, "tuned": answer}})]
+    parsed = Page(render_report(**given))
+    (embedded,) = json.loads(parsed.scripts["scriptanswers"])
+    assert embedded["answers"]["tuned"]["doubts"][0]["text"] == "20 mg"
+    assert "doubts" not in embedded["answers"]["zero-shot"]
