@@ -32,7 +32,7 @@ def find_biases(
     """Every lean of a judge that its verdicts show.
 
     A lean counts as found where its interval excludes an even share and it is larger than
-    `most_bias`.
+    `most_bias`; one to length where the judge leans further that way than people do.
 
     Args:
         lengths: of both answers, by the id of the pair.
@@ -61,7 +61,7 @@ def find_biases(
         order_kappa=order,
         longer=longer,
         longer_than_people=against,
-        found=tuple(_found(first, order, against, most_bias)),
+        found=tuple(_found(first, order, longer, against, most_bias)),
     )
 
 
@@ -120,7 +120,11 @@ def _longer_than_people(
 
 
 def _found(
-    first: Estimate | None, order: Estimate | None, longer: Estimate | None, most: float
+    first: Estimate | None,
+    order: Estimate | None,
+    longer: Estimate | None,
+    against: Estimate | None,
+    most: float,
 ) -> list[str]:
     found = []
     if first is not None and _beyond(first, 0.5, most):
@@ -135,11 +139,13 @@ def _found(
             f"Chance: shown the same answers in the other order it decides as if by lot (kappa "
             f"between the orders {order.value:.2f} [{order.low:.2f}, {order.high:.2f}])."
         )
-    if longer is not None and _beyond(longer, 0, most):
-        kind = "longer" if longer.value > 0 else "shorter"
+    # A judge blind to length differs from people who have reason to prefer longer answers.
+    leans = longer is not None and against is not None and (longer.value - 0.5) * against.value > 0
+    if leans and against is not None and _beyond(against, 0, most):
+        kind = "longer" if against.value > 0 else "shorter"
         found.append(
-            f"Length: it prefers the {kind} answer {abs(longer.value):.0%} more often than people "
-            f"do [{_percents(longer)}]."
+            f"Length: it prefers the {kind} answer {abs(against.value):.0%} more often than people "
+            f"do [{_percents(against)}]."
         )
     return found
 

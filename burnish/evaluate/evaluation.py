@@ -8,6 +8,7 @@ report.html            the whole story on one page
 
 import shutil
 import time
+from functools import partial
 
 from burnish.chat.messages import MessageRenderer
 from burnish.chat.render import Renderer
@@ -172,23 +173,22 @@ def _described(
     renderer: MessageRenderer,
 ) -> SystemResult:
     """The system with what was measured beside its scores."""
-    calibration, count = None, None
+    calibration = None
     if task.kind == "classify" and not task.multi_label:
         calibration = calibrate(
             answers, examples, resamples=task.evaluate.resamples, seed=task.seed
         )
-    if isinstance(renderer, Renderer):
-        encode = renderer.answer_ids
-
-        def count(text: str) -> int:
-            return len(encode(text))
-
+    count = partial(_tokens, renderer) if isinstance(renderer, Renderer) else None
     update = {
         "tried": tried.get(system.name, ()),
         "calibration": calibration,
         "writing": count_writing(answers, examples, count),
     }
     return system.model_copy(update=update)
+
+
+def _tokens(renderer: Renderer, text: str) -> int:
+    return len(renderer.answer_ids(text)) - 1  # without the end token
 
 
 def _lines(

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from burnish.errors import EvaluationError
+from burnish.evaluate.reliability import draw_reliability
 from burnish.records import (
     AnsweredExample,
     BaseChoice,
@@ -90,6 +91,13 @@ def render_report(
         most_slices=MOST_SLICES,
         confusions=_confusions(tuned)[:MOST_CONFUSIONS],
         confusion_count=len(_confusions(tuned)),
+        calibrated=[system for system in report.systems if system.calibration],
+        reliability=[
+            (system.name, draw_reliability(system.name, system.calibration))
+            for system in report.systems
+            if system.calibration
+        ],
+        written=[system for system in report.systems if system.writing],
         loss_svg=_inline_svg(loss_svg),
         answers=_script_json("[" + ",\n".join(map(_dump, answers)) + "]"),
         answer_count=len(answers),

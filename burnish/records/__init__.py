@@ -158,6 +158,7 @@ __all__ = [
     "Verdict",
     "Vote",
     "WinRate",
+    "Writing",
     "canonical_hash",
     "silent",
 ]
