@@ -38,6 +38,10 @@ def evaluate(
     judge: Annotated[
         bool, typer.Option("--judge", help="Have the brief's judge compare the answers.")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Compare with another run on the same test split."),
+    ] = None,
     rater: Annotated[
         str, typer.Option(metavar="NAME", help="For --human-sheet: who will vote on it.")
     ] = "rater-1",
@@ -56,10 +60,16 @@ def evaluate(
 
     place = Workspace(workspace)
     wanted = [human, human_sheet is not None, human_import is not None, human_results, judge]
+    wanted.append(against is not None)
     if sum(wanted) > 1:
-        raise BriefError("More than one of --human… and --judge stands here.", hint="name one")
+        raise BriefError(
+            "More than one of --human…, --judge and --against stands here.", hint="name one"
+        )
     if force and any(wanted):
         raise BriefError("--force repeats the comparison alone.", hint="leave it out here")
+    if against is not None:
+        _against(place, against, as_json, quiet)
+        return
     if human:
         _serve(place, port)
     elif human_sheet is not None:
@@ -76,6 +86,22 @@ def evaluate(
         run_step(pipeline.run_evaluate, workspace, force=force, as_json=as_json, quiet=quiet)
         return
     _results(place, as_json)
+
+
+def _against(place: "Workspace", other: str, as_json: bool, quiet: bool) -> None:
+    from burnish import pipeline
+    from burnish.cli import show
+    from burnish.cli.progress import shown
+    from burnish.cli.show_against import show_against
+
+    with redirect_stdout(sys.stderr), shown(quiet=quiet) as progress:
+        found = pipeline.run_against(place, other, progress=progress)
+    if as_json:
+        show.as_json(found)
+    elif quiet:
+        typer.echo(show.clean(found.reason))
+    else:
+        show_against(found)
 
 
 def _serve(place: "Workspace", port: int) -> None:

@@ -1,5 +1,6 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
+from burnish.pipeline.against import run_against
 from burnish.pipeline.judgements import (
     human_page,
     human_results,
@@ -32,6 +33,7 @@ __all__ = [
     "init",
     "read_changes",
     "run",
+    "run_against",
     "run_base",
     "run_data",
     "run_evaluate",
