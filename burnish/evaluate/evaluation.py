@@ -13,11 +13,11 @@ from functools import partial
 from burnish.chat.messages import MessageRenderer
 from burnish.chat.render import Renderer
 from burnish.errors import EvaluationError
-from burnish.evaluate.calibration import calibrate
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
+from burnish.evaluate.reliability import measure_reliability
 from burnish.evaluate.report import render_report
 from burnish.evaluate.slices import score_slices
 from burnish.evaluate.systems import MakeEngine, Systems
@@ -173,15 +173,15 @@ def _described(
     renderer: MessageRenderer,
 ) -> SystemResult:
     """The system with what was measured beside its scores."""
-    calibration = None
+    reliability = None
     if task.kind == "classify" and not task.multi_label:
-        calibration = calibrate(
+        reliability = measure_reliability(
             answers, examples, resamples=task.evaluate.resamples, seed=task.seed
         )
     count = partial(_tokens, renderer) if isinstance(renderer, Renderer) else None
     update = {
         "tried": tried.get(system.name, ()),
-        "calibration": calibration,
+        "reliability": reliability,
         "writing": count_writing(answers, examples, count),
     }
     return system.model_copy(update=update)

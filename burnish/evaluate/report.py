@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from burnish.errors import EvaluationError
-from burnish.evaluate.reliability import draw_reliability
+from burnish.evaluate.reliability_plot import draw_reliability
 from burnish.records import (
     AnsweredExample,
     BaseChoice,
@@ -91,11 +91,11 @@ def render_report(
         most_slices=MOST_SLICES,
         confusions=_confusions(tuned)[:MOST_CONFUSIONS],
         confusion_count=len(_confusions(tuned)),
-        calibrated=[system for system in report.systems if system.calibration],
-        reliability=[
-            (system.name, draw_reliability(system.name, system.calibration))
+        calibrated=[system for system in report.systems if system.reliability],
+        plots=[
+            (system.name, draw_reliability(system.name, system.reliability))
             for system in report.systems
-            if system.calibration
+            if system.reliability
         ],
         written=[system for system in report.systems if system.writing],
         loss_svg=_inline_svg(loss_svg),

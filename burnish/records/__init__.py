@@ -17,7 +17,7 @@ from burnish.records.judgements import (
     Vote,
     WinRate,
 )
-from burnish.records.measures import Abstention, Calibration, ConfidenceBin, Writing
+from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Writing
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.shortlist import (
     Allowed,
@@ -94,7 +94,6 @@ __all__ = [
     "CompareSettings",
     "Condition",
     "DataSettings",
-    "Calibration",
     "ConfidenceBin",
     "Dataset",
     "DatasetFacts",
@@ -132,6 +131,7 @@ __all__ = [
     "ProviderJob",
     "ProviderSettings",
     "Record",
+    "Reliability",
     "Report",
     "Review",
     "Role",

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from burnish.records.finding import FindingKind
-from burnish.records.measures import Calibration, Writing
+from burnish.records.measures import Reliability, Writing
 from burnish.records.record import Record
 from burnish.records.slices import Slices
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
@@ -194,7 +194,7 @@ class SystemResult(_Part):
         name: as in `evaluate.systems`, or of a compared model.
         description: what it is, in a sentence.
         tried: the forms it might have had, where one was chosen on validation.
-        calibration: whether its probabilities mean what they say, where it gives them.
+        reliability: whether its probabilities mean what they say, where it gives them.
         writing: empty answers, refusals, length and repetition.
         scores: metric → score.
         per_label, confusion: classify alone; confusion[reference][prediction] is a count.
@@ -206,7 +206,7 @@ class SystemResult(_Part):
     description: str
     scores: dict[str, Score]
     tried: tuple[Tried, ...] = ()
-    calibration: Calibration | None = None
+    reliability: Reliability | None = None
     writing: Writing | None = None
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
