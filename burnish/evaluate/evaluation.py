@@ -3,7 +3,7 @@
 parts/<system>.jsonl   finished batches, while the evaluation is unfinished
 answers.jsonl          every example with every system's answer
 usage.jsonl            seconds and tokens of each answer, where a server answered
-report.html            the whole story on one page
+report.html            the whole story on one page; report.md, report.json and model-card.md too
 """
 
 import shutil
@@ -17,8 +17,8 @@ from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
+from burnish.evaluate.pages import write_pages
 from burnish.evaluate.reliability import measure_reliability
-from burnish.evaluate.report import render_report
 from burnish.evaluate.slices import score_slices
 from burnish.evaluate.systems import MakeEngine, Systems
 from burnish.evaluate.usage import sum_up
@@ -43,7 +43,7 @@ from burnish.records import (
     UsedExample,
 )
 from burnish.store import Workspace, open_test, read_split
-from burnish.store.files import sha256_file, write_lines, write_text
+from burnish.store.files import sha256_file, write_lines
 
 
 def evaluate(
@@ -58,11 +58,13 @@ def evaluate(
     compared_engine_of: MakeChatEngine,
     renderer: MessageRenderer,
     progress: Progress,
+    hub_id: str = "",
 ) -> Report:
     """Answer the test split with every system, compare, and complete a started report.
 
     Args:
         renderer: a `Renderer`, unless every engine takes messages.
+        hub_id: the base on the hub, for the model card; "" where it has no place there.
 
     Raises:
         EvaluationError: prompts render otherwise than in training.
@@ -137,7 +139,8 @@ def evaluate(
     loss_svg = ""
     if run.provider is None:
         loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")
-    page = render_report(
+    write_pages(
+        folder,
         task=task,
         report=report.model_copy(update=fields).with_hash(),
         dataset=dataset,
@@ -145,8 +148,8 @@ def evaluate(
         base=base,
         answers=lines,
         loss_svg=loss_svg,
+        hub_id=hub_id,
     )
-    write_text(folder / "report.html", page)
     done = workspace.complete(report, fields)
     shutil.rmtree(folder / "parts", ignore_errors=True)
     return done

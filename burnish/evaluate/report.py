@@ -72,7 +72,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= _FILTERS
+    environment.filters |= FILTERS
     return environment.get_template("report.html").render(
         task=task,
         report=report,
@@ -81,7 +81,7 @@ def render_report(
         base=base,
         verdict=report.verdict,
         tuned=tuned,
-        metrics=_metrics(report),
+        metrics=all_metrics(report),
         lower_is_better=LOWER_IS_BETTER,
         best=_best(report),
         chart=_score_chart(report, report.verdict.mark),
@@ -132,7 +132,7 @@ class Confusion(NamedTuple):
     share: float
 
 
-def _metrics(report: Report) -> list[str]:
+def all_metrics(report: Report) -> list[str]:
     """Every metric any system has, the primary one first."""
     found = (metric for system in report.systems for metric in system.scores)
     return list(dict.fromkeys([report.metric, *found]))
@@ -141,7 +141,7 @@ def _metrics(report: Report) -> list[str]:
 def _best(report: Report) -> set[tuple[str, str]]:
     """(system, metric) of the best scores as printed, where several systems have the metric."""
     best = set()
-    for metric in _metrics(report):
+    for metric in all_metrics(report):
         values = {s.name: s.scores[metric].value for s in report.systems if metric in s.scores}
         if len(values) > 1:
             top = min(values.values()) if metric in LOWER_IS_BETTER else max(values.values())
@@ -347,7 +347,7 @@ def _other_versions(report: Report, run: Run) -> dict[str, str]:
     return {k: v for k, v in run.packages.items() if report.packages.get(k, v) != v}
 
 
-_FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "number": _number,
     "interval": _interval,
     "signed": _signed,

@@ -292,9 +292,19 @@ def _evaluate(
             compared_engine_of=compared_engine,
             renderer=_renderer(task, chosen),
             progress=progress,
+            hub_id=_hub_id(chosen),
         )
     progress(Event("evaluate", _decision(done), finished=True))
     return done
+
+
+def _hub_id(chosen: BaseChoice) -> str:
+    """Where the base stands on the hub, as the model card names it; "" for a folder or a file."""
+    from burnish.base.resolve import KNOWN
+
+    if known := KNOWN.get(chosen.name):
+        return known.hub
+    return chosen.name if chosen.source in ("hub", "hub-cache") else ""
 
 
 def _renderer(task: Task, chosen: BaseChoice) -> "MessageRenderer":
