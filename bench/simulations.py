@@ -19,7 +19,7 @@ from burnish.evaluate.measured import Array, Measured, ValueFunction
 from burnish.evaluate.significance import paired_test
 from burnish.evaluate.statistics import bootstrap_interval, paired_difference
 from burnish.evaluate.verdict import decide
-from burnish.records import DataSettings, EvaluateSettings, PassMark, Score, Task
+from burnish.records import DataSettings, Difference, EvaluateSettings, PassMark, Score, Task
 
 RESAMPLES = 2000
 TASK = Task(
@@ -64,9 +64,9 @@ def main(experiments: int, n: int) -> None:
 def simulate(population: Population, experiments: int, n: int) -> list[Counted]:
     """The counts of one kind of metric, in the order of the heads."""
     gap = population.gap
-    (better, plain), (same, _) = population.truth(gap), population.truth(0.0)
+    better, plain = population.truth(gap)
     found = [Counted() for _ in range(7)]
-    score, apart, null, rejected, halved, one, three = found
+    score, apart, null, rejected, drawn, one, three = found
     for seed in range(experiments):
         chance = np.random.default_rng([n, seed])
         (a, b), value = population.draw(chance, n, (gap, 0.0))
@@ -76,18 +76,18 @@ def simulate(population: Population, experiments: int, n: int) -> list[Counted]:
         apart.add(difference.low <= better - plain <= difference.high)
 
         systems, value = population.draw(chance, n, (0.0,) * 4)
-        difference = paired_difference(
-            systems[0], systems[1], value, resamples=RESAMPLES, seed=seed
-        )
-        null.add(difference.low <= 0 <= difference.high)
-        rejected.add(difference.p_value <= 0.05)
-        halved.add(_in_the_middle(systems[0], systems[1], value, difference.p_value, seed))
-        one.add(_ships(systems[:2], value, same, seed))
-        three.add(_ships(systems, value, same, seed))
+        scores, differences = _compared(systems, value, seed)
+        first = differences[0]
+        null.add(first.low <= 0 <= first.high)
+        rejected.add(first.p_value <= 0.05)
+        drawn.add(_with_ties_drawn(systems[0], systems[1], value, first.p_value, seed))
+        alone = first.model_copy(update={"p_adjusted": first.p_value})
+        one.add(_ships(scores, [alone]))
+        three.add(_ships(scores, differences))
     return found
 
 
-def _in_the_middle(a: Array, b: Array, value: ValueFunction, p: float, seed: int) -> bool:
+def _with_ties_drawn(a: Array, b: Array, value: ValueFunction, p: float, seed: int) -> bool:
     """Rejection by a p-value that counts results as extreme as the one found at random.
 
     What a discrete test would reject if its steps were smooth: exactly 5% for a valid one.
@@ -103,22 +103,29 @@ def _in_the_middle(a: Array, b: Array, value: ValueFunction, p: float, seed: int
     return p - np.random.default_rng([seed, 2]).random() * min(tie, p) <= 0.05
 
 
-def _ships(systems: list[Array], value: ValueFunction, truth: float, seed: int) -> bool:
-    """The verdict on the first system, its pass mark no more than the first alternative's score."""
+def _compared(
+    systems: list[Array], value: ValueFunction, seed: int
+) -> tuple[dict[str, Score], list[Difference]]:
+    """Scores by system, and the first system minus the others."""
     task = TASK.model_copy(update={"seed": seed})
     names = ("tuned", "zero-shot", "few-shot", "classic")
     measured = {
         name: Measured(task.metric, rows, value, np.zeros(len(rows)))
-        for name, rows in zip(names, systems, strict=False)
+        for name, rows in zip(names, systems, strict=True)
     }
     scores = {
         name: Score(metric=task.metric, value=each.score, low=0, high=1, n=len(each.statistics))
         for name, each in measured.items()
     }
-    tuned, own = scores.pop("tuned"), measured.pop("tuned")
-    differences = {each.other: each for each in differences_of(task, own, measured)}
+    return scores, differences_of(task, measured.pop("tuned"), measured)
+
+
+def _ships(scores: dict[str, Score], differences: list[Difference]) -> bool:
+    """The verdict against these alternatives, with a pass mark that is always met."""
+    others = {each.other: scores[each.other] for each in differences}
     mark = PassMark(at_least=0.0, over=None)
-    return decide(mark, tuned, scores, differences).decision == "ship"
+    found = decide(mark, scores["tuned"], others, {each.other: each for each in differences})
+    return found.decision == "ship"
 
 
 if __name__ == "__main__":

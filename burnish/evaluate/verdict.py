@@ -1,7 +1,7 @@
 """The verdict: ship, don't ship, or not enough data, with its reason in one sentence.
 
     ship              the pass mark is met, and the paired difference to the strongest alternative
-                      lies above 0 with its whole interval, and is significant at 4% after Holm's
+                      lies above 0 with its whole interval, and is significant at 3% after Holm's
                       correction over all alternatives
     don't ship        the pass mark is out of reach (the interval's upper end lies below it), or an
                       alternative is better beyond doubt (its difference's interval lies below 0,
@@ -20,9 +20,9 @@ from burnish.errors import EvaluationError
 from burnish.evaluate.statistics import Interval, needed_examples
 from burnish.records import Decision, Difference, PassMark, Score, Verdict
 
-ALPHA = 0.04
+ALPHA = 0.03
 """The level of the tests that a verdict rests on: two-sided, so that a system no better than its
-one alternative ships in 2% of all cases. At 0.05 it would be 2.5%, with nothing to spare."""
+one alternative ships in 1.5% of all cases. At 0.05 it would be 2.5%, with nothing to spare."""
 
 METRIC_NAMES = {
     "accuracy": "Accuracy", "macro_f1": "Macro-F1", "micro_f1": "Micro-F1",
