@@ -212,6 +212,13 @@ def _report(console: Console, workspace: "Workspace", report: Report) -> None:
             )
         )
     _advice(console, _dataset_advice(workspace, report))
+    if report.seeds is not None:
+        seeds = report.seeds
+        say(
+            console,
+            f"Over {len(seeds.seeds)} seeds, tuned {seeds.metric} is {seeds.mean:.3f} on average "
+            f"({seeds.low:.3f} to {seeds.high:.3f}, standard deviation {seeds.deviation:.3f}).",
+        )
     if len(report.openings) > 1:
         say(
             console,

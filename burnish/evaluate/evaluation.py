@@ -19,6 +19,7 @@ from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
 from burnish.evaluate.pages import write_pages
 from burnish.evaluate.reliability import measure_reliability
+from burnish.evaluate.seeds import seed_spread
 from burnish.evaluate.slices import score_slices
 from burnish.evaluate.systems import MakeEngine, Systems
 from burnish.evaluate.usage import sum_up
@@ -136,6 +137,8 @@ def evaluate(
         "usage": _summaries(task, usage),
         "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
     }
+    told = report.model_copy(update=fields)
+    fields["seeds"] = seed_spread(workspace, told, run, dataset)
     loss_svg = ""
     if run.provider is None:
         loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")

@@ -250,6 +250,24 @@ class Verdict(_Part):
     needed: int | None = None
 
 
+class SeedSpread(_Part):
+    """The tuned score over runs that differ in the seed alone.
+
+    Attributes:
+        deviation: standard deviation over the seeds.
+        low, high: the lowest and the highest score.
+        same_test: all were scored on the same test split; else each seed split the data anew.
+    """
+
+    seeds: tuple[int, ...]
+    metric: str
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    same_test: bool
+
+
 class Opening(_Part):
     """One opening of the sealed test split."""
 
@@ -264,12 +282,16 @@ class Report(Record):
     Attributes:
         openings: every time the test split was opened so far, this one included.
         slices: the tuned system on parts of the test split, worst first.
-        caution: what several openings do to the verdict, in a sentence; "" at the first.
+        caution: what several openings do to the verdict, in a sentence; "" at the first. Not
+            hashed.
+        seeds: the spread over other seeds in the workspace, if there are any; not hashed.
         seconds: system → seconds to answer on this machine; not hashed.
         usage: system → what its answers took, where a server gave them; not hashed.
     """
 
-    volatile: ClassVar[frozenset[str]] = Record.volatile | {"openings", "seconds", "usage"}
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {
+        "openings", "caution", "seeds", "seconds", "usage",
+    }  # fmt: skip
 
     task_name: str
     task_kind: TaskKind
@@ -284,5 +306,6 @@ class Report(Record):
     slices: Slices | None = None
     openings: tuple[Opening, ...] = ()
     caution: str = ""
+    seeds: SeedSpread | None = None
     seconds: dict[str, float] = {}
     usage: dict[str, UsageSummary] = {}
