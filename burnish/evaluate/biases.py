@@ -32,7 +32,8 @@ def find_biases(
     """Every lean of a judge that its verdicts show.
 
     A lean counts as found where its interval excludes an even share and it is larger than
-    `most_bias`; one to length where the judge leans further that way than people do.
+    `most_bias`; one to length where the judge leans that way beyond doubt, and further than
+    people do.
 
     Args:
         lengths: of both answers, by the id of the pair.
@@ -139,9 +140,11 @@ def _found(
             f"Chance: shown the same answers in the other order it decides as if by lot (kappa "
             f"between the orders {order.value:.2f} [{order.low:.2f}, {order.high:.2f}])."
         )
-    # A judge blind to length differs from people who have reason to prefer longer answers.
-    leans = longer is not None and against is not None and (longer.value - 0.5) * against.value > 0
-    if leans and against is not None and _beyond(against, 0, most):
+    # People may have reason to prefer longer answers, so a judge blind to length differs from
+    # them: it must lean of itself too.
+    if longer is None or against is None or not _beyond(against, 0, most):
+        return found
+    if (longer.low > 0.5 and against.value > 0) or (longer.high < 0.5 and against.value < 0):
         kind = "longer" if against.value > 0 else "shorter"
         found.append(
             f"Length: it prefers the {kind} answer {abs(against.value):.0%} more often than people "
