@@ -188,6 +188,8 @@ def _expected(detail: ErrorDetails) -> str:
         return f"{words} {context[name]}"
     if detail["type"] == "literal_error":
         return str(context["expected"]).replace("'", "")
+    if detail["type"] == "too_short":
+        return "one entry at least"
     if detail["type"] == "string_pattern_mismatch":
         return "letters, digits, - and _ only, without spaces"
     kinds = {

@@ -19,7 +19,7 @@ def server_faults(task: Task) -> Iterator[tuple[tuple[str, ...], str]]:
         except BriefError as error:
             yield (
                 ("judge.model", "judge.key_variable"),
-                f"{error.message} To mend it, {error.hint}.",
+                f"`judge.model`: {error.message} To mend it, {error.hint}.",
             )
     known = {*task.evaluate.systems, *(compared.name for compared in task.compare)}
     shown = {"judge.against": (task.judge.against,), "people.systems": task.people.systems}
