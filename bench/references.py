@@ -24,6 +24,7 @@ from scipy import stats
 from sklearn import metrics as sk
 from squad import best_v1, best_v2
 
+from burnish.evaluate.agreement import cohen_kappa, krippendorff_alpha
 from burnish.evaluate.json_metrics import measure_json
 from burnish.evaluate.label_metrics import measure_labels
 from burnish.evaluate.measured import mean, of_means
@@ -212,7 +213,44 @@ def tests(folder: Path) -> Iterator[Row]:
     yield Row("interval, all right", "scipy (Clopper-Pearson)", "n = 1 to 1,000", 1000, worst)
 
 
-CHECKS = (rouge, squad, bleu_and_chrf, labels, fields, tests)
+def raters(folder: Path) -> Iterator[Row]:
+    """Agreement of raters over random tables with gaps, and over the votes of pandalm."""
+    chance = np.random.default_rng(4)
+    worst = 0.0
+    for _ in range(1000):
+        first, second = chance.integers(0, 4, (2, 30)).tolist()
+        ours = cohen_kappa(first, second, resamples=2)
+        worst = max(worst, abs(ours.value - float(sk.cohen_kappa_score(first, second))))
+    yield Row("Cohen's kappa", "scikit-learn", "random", 1000, worst)
+    if importlib.util.find_spec("krippendorff") is None:
+        return
+    import krippendorff
+
+    tables = {"random": [chance.integers(1, 6, (4, 25)).astype(float) for _ in range(1000)]}
+    for table in tables["random"]:
+        table[chance.random(table.shape) < 0.2] = np.nan
+    places = {"1": 1.0, "tie": 1.5, "2": 2.0}
+    votes = [
+        [places[vote] for vote in row["annotators"]]
+        for row in _rows(folder / "preferences-pandalm" / "test.jsonl")
+    ]
+    tables["pandalm, 1 table"] = [np.array(votes).T]
+    for source, several in tables.items():
+        for level in ("nominal", "ordinal", "interval"):
+            worst = 0.0
+            for table in several:
+                units = [
+                    {str(rater): vote for rater, vote in enumerate(unit) if not np.isnan(vote)}
+                    for unit in table.T.tolist()
+                ]
+                ours = krippendorff_alpha(units, level, resamples=2)
+                theirs = krippendorff.alpha(reliability_data=table, level_of_measurement=level)
+                worst = max(worst, abs(ours.value - float(theirs)))
+            n = len(several) if len(several) > 1 else several[0].shape[1]
+            yield Row(f"Krippendorff's alpha, {level}", "krippendorff", source, n, worst)
+
+
+CHECKS = (rouge, squad, bleu_and_chrf, labels, fields, tests, raters)
 
 
 def _texts(folder: Path) -> dict[str, Texts]:

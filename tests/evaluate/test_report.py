@@ -9,9 +9,11 @@ import pytest
 from burnish.errors import EvaluationError
 from burnish.evaluate.report import _matrix, _outcome, _ticks, render_report
 from burnish.records import (
+    Abstention,
     Answer,
     AnsweredExample,
     BaseChoice,
+    ConfidenceBin,
     Dataset,
     DataSettings,
     Difference,
@@ -20,15 +22,19 @@ from burnish.records import (
     Opening,
     PassMark,
     PromptSettings,
+    Reliability,
     Report,
     Run,
     Score,
+    SeedSpread,
     Slices,
     SliceScore,
     Split,
     SystemResult,
     Task,
+    Tried,
     Verdict,
+    Writing,
 )
 
 NASTY = (
@@ -375,3 +381,51 @@ def test_what_an_answer_says_beyond_its_input_is_kept_for_the_browser() -> None:
     (embedded,) = json.loads(parsed.scripts["scriptanswers"])
     assert embedded["answers"]["tuned"]["doubts"][0]["text"] == "20 mg"
     assert "doubts" not in embedded["answers"]["zero-shot"]
+
+
+def test_what_was_tried_how_sure_and_how_it_writes_stand_on_the_page() -> None:
+    given = records(openings=2)
+    report = given["report"]
+    bins = tuple(
+        ConfidenceBin(low=at / 10, high=(at + 1) / 10, n=at, confidence=at / 10, right=0.5)
+        for at in range(10)
+    )
+    surest = tuple(
+        Abstention(coverage=at / 10, n=at, probability=1 - at / 20, right=0.9)
+        for at in range(1, 11)
+    )
+    score = report.systems[0].scores["macro_f1"]
+    update = {
+        "tried": (Tried(name="5 examples", score=score, chosen=True),),
+        "reliability": Reliability(
+            n=45, ece=0.123, low=0.1, high=0.2, brier=0.234, bins=bins, abstentions=surest
+        ),
+        "writing": Writing(
+            n=45, empty=7, refusals=8, cut=9, looping=10, repetition=0.118, words=12,
+            reference_words=13,
+        ),
+    }  # fmt: skip
+    systems = (report.systems[0].model_copy(update=update), *report.systems[1:])
+    difference = report.differences[0].model_copy(
+        update={"p_adjusted": 0.0123, "smallest": 0.098, "test": "permutation test"}
+    )
+    seeds = SeedSpread(
+        seeds=(0, 1), metric="macro_f1", mean=0.71, deviation=0.02, low=0.69, high=0.73,
+        same_test=False,
+    )  # fmt: skip
+    changed = {"systems": systems, "differences": (difference,), "caution": "This is look 2."}
+    report = report.model_copy(update=changed | {"seeds": seeds})
+    found = Page(render_report(**given | {"report": report}))
+    text = " ".join(found.text.split())
+    assert "validation examples: 5 examples 0.500 [0.400, 0.500] (taken)." in text
+    assert "0.123[0.100, 0.200]" in text
+    assert "0.900from 0.90, n 2" in text
+    assert "zero-shot7891011.8%1213–45" in text.replace(" ", "")
+    assert "permutation test" in text
+    assert "0.012" in text
+    assert "0.098" in text
+    assert "This is look 2." in text
+    assert "Over 2 runs that differ in the seed alone, tuned macro_f1 is 0.710" in text
+    assert "each seed split the data anew" in text
+    plots = [svg for svg in found.all("svg") if svg.get("class") == "reliability"]
+    assert len(plots) == 1
