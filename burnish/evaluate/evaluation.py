@@ -17,6 +17,7 @@ from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
+from burnish.evaluate.forgetting import measure_forgetting, warned
 from burnish.evaluate.pages import write_pages
 from burnish.evaluate.reliability import measure_reliability
 from burnish.evaluate.seeds import seed_spread
@@ -115,6 +116,14 @@ def evaluate(
     )
     for name, model in compared_models.items():
         answers[name], descriptions[name], usage[name] = model
+    forgetting = None
+    if task.evaluate.forgetting and isinstance(renderer, Renderer):
+        forgetting = measure_forgetting(
+            task,
+            engine_of,
+            renderer,
+            lambda name: progress(Event("evaluate", f"{name} answers general prompts")),
+        )
     progress(Event("evaluate", "comparing"))
     compared = assemble(task, dataset.labels, answers, examples, descriptions)
     lines = _lines(task, examples, answers, compared.per_example)
@@ -129,7 +138,8 @@ def evaluate(
             for each in compared.systems
         ),
         "differences": compared.differences,
-        "verdict": compared.verdict,
+        "verdict": warned(compared.verdict, forgetting),
+        "forgetting": forgetting,
         "slices": score_slices(task, examples, compared.per_example),
         "openings": openings,
         "caution": caution(compared.verdict, compared.differences, len(openings)),

@@ -5,6 +5,7 @@ from burnish.records.answers import Answer, AnsweredExample, Doubted, Usage, Use
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
+from burnish.records.forgetting import Forgetting
 from burnish.records.judgements import (
     Biases,
     Calibration,
@@ -44,9 +45,9 @@ from burnish.records.steps import (
     Report,
     Run,
     Score,
+    SeedSpread,
     Split,
     SplitName,
-    SeedSpread,
     SystemResult,
     Tried,
     UsageSummary,
@@ -77,9 +78,9 @@ from burnish.records.task import (
 )
 
 __all__ = [
-    "Abstention",
     "CLEANING_RULES",
     "METRICS",
+    "Abstention",
     "Action",
     "Against",
     "Allowed",
@@ -94,8 +95,8 @@ __all__ = [
     "CleaningRule",
     "CompareSettings",
     "Condition",
-    "DataSettings",
     "ConfidenceBin",
+    "DataSettings",
     "Dataset",
     "DatasetFacts",
     "Decision",
@@ -109,6 +110,7 @@ __all__ = [
     "Example",
     "Finding",
     "FindingKind",
+    "Forgetting",
     "Git",
     "Graded",
     "JudgeReport",

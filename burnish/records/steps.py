@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from burnish.records.finding import FindingKind
+from burnish.records.forgetting import Forgetting
 from burnish.records.measures import Reliability, Writing
 from burnish.records.record import Record
 from burnish.records.slices import Slices
@@ -281,6 +282,7 @@ class Report(Record):
 
     Attributes:
         openings: every time the test split was opened so far, this one included.
+        forgetting: the tuned model against its base on general texts and prompts.
         slices: the tuned system on parts of the test split, worst first.
         caution: what several openings do to the verdict, in a sentence; "" at the first. Not
             hashed.
@@ -303,6 +305,7 @@ class Report(Record):
     systems: tuple[SystemResult, ...] = ()
     differences: tuple[Difference, ...] = ()
     verdict: Verdict | None = None
+    forgetting: Forgetting | None = None
     slices: Slices | None = None
     openings: tuple[Opening, ...] = ()
     caution: str = ""

@@ -188,6 +188,12 @@ class EvaluateSettings(_Settings):
         description="Systems compared. few-shot-similar shows each input the training examples "
         "most like it; improved-prompt has the best of several instructions on validation.",
     )
+    forgetting: bool = Field(
+        False, description="Compare the tuned model with its base on general texts and prompts."
+    )
+    most_forgetting: float = Field(
+        0.25, ge=0, description="Rise of perplexity on general texts, as a share, that is allowed."
+    )
     search: bool = Field(
         False,
         description="Choose the number of worked examples on validation, among 1, 3, 5, 8 and "

@@ -67,7 +67,7 @@ def test_planted_text_breaks_neither_tables_nor_front_matter() -> None:
     assert made.data.license == "apache-2.0"
     assert "\n---\n" not in made.text
     markdown = render_markdown(**given(nasty=nasty))
-    assert not re.search(r"(?<!\\)<", made.text + markdown)
+    assert not re.search(r"(?<!\\)<[a-z/!]", made.text + markdown)
     rows = [line for line in markdown.splitlines() if line.startswith("| macro")]
     assert all(line.replace("\\|", "").count("|") == 7 for line in rows)
 
