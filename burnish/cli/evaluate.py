@@ -17,7 +17,7 @@ from burnish.errors import BriefError
 if TYPE_CHECKING:
     from burnish.store import Workspace
 
-_PANEL_PORT = 8642
+_PORT = 8642
 
 
 def evaluate(
@@ -47,7 +47,7 @@ def evaluate(
     ] = "rater-1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="N", help="For --human; 0 is any free one.")
-    ] = _PANEL_PORT,
+    ] = _PORT,
     as_json: JsonFlag = False, quiet: QuietFlag = False,
 ) -> None:  # fmt: skip
     """Compare all systems on the sealed test split.

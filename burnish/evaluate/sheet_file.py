@@ -29,9 +29,13 @@ def write_sheet(path: Path, sheets: Sheets, rater: str) -> int:
     """Write every item as `rater` sees it, with an empty vote; the number of items.
 
     Raises:
-        DataError: the file's name ends neither in .csv nor in .jsonl.
+        DataError: the file's name ends neither in .csv nor in .jsonl, or the rater's is none.
     """
     kind = _kind(path)
+    if fault := rater_fault(rater):
+        raise DataError(
+            f"No sheet can be written: {fault}", hint="name the rater with --rater NAME"
+        )
     rows = [_row(item, rater) for item in sheets.items(rater)]
     if kind == "jsonl":
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

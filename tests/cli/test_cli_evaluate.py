@@ -174,6 +174,7 @@ def test_what_cannot_be_done_is_told_in_one_message(
         (["--judge", "--human-results"], "More than one"),
         (["--human-results", "--force"], "--force repeats the comparison alone"),
         (["--human-sheet", "votes.txt"], ".csv or .jsonl"),
+        (["--human-sheet", "votes.csv", "--rater", " "], "the rater has no name"),
         (["--human-import", str(tmp_path / "none.csv")], "none.csv"),
     ]
     for arguments, message in cases:
