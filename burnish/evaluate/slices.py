@@ -108,9 +108,11 @@ def _columns(examples: Sequence[Example]) -> list[str]:
 
 
 def _lengths(examples: Sequence[Example]) -> list[str]:
-    """Each example's quarter by words of input: "120 to 300 words"."""
+    """Each example's part by words of input, "120 to 300 words": quarters, or fewer of few."""
     words = [len(source_text(example).split()) for example in examples]
-    edges = sorted({int(edge) for edge in np.quantile(words, [0.25, 0.5, 0.75])}) if words else []
+    parts = max(1, min(4, 2 * len(words) // (3 * SMALLEST)))  # ties make some parts smaller
+    shares = [part / parts for part in range(1, parts)]
+    edges = sorted({int(edge) for edge in np.quantile(words, shares)}) if shares else []
     names = []
     for count in words:
         low = max((edge + 1 for edge in edges if count > edge), default=min(words))
