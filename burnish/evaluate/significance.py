@@ -21,7 +21,7 @@ _CELLS = 1 << 22  # swaps times examples held in memory at once: 32 MiB
 _TOLERANCE = 1e-12
 
 
-class Tested(NamedTuple):
+class PairedTest(NamedTuple):
     """A two-sided p-value, and the test it is of."""
 
     p_value: float
@@ -30,7 +30,7 @@ class Tested(NamedTuple):
 
 def paired_test(
     statistics_a: Array, statistics_b: Array, value: ValueFunction, *, resamples: int, seed: int
-) -> Tested:
+) -> PairedTest:
     """Is metric of a unlike metric of b, on the same n examples?
 
     Drawn swaps give (e + 1) / (m + 1) for e of m swaps at least as extreme (Phipson & Smyth 2010),
@@ -44,7 +44,7 @@ def paired_test(
     differing = change.any(axis=1)
     if right_or_wrong(statistics_a, statistics_b, value):
         wins = int((change[:, 0] < 0).sum())
-        return Tested(mcnemar(wins, int(differing.sum()) - wins), "McNemar's exact test")
+        return PairedTest(mcnemar(wins, int(differing.sum()) - wins), "McNemar's exact test")
     total_a, total_b = statistics_a.sum(axis=0), statistics_b.sum(axis=0)
     observed = abs(float(value(total_a) - value(total_b))) - _TOLERANCE
     change = change[differing]
@@ -56,14 +56,14 @@ def paired_test(
 
     if d <= MOST_ENUMERATED:
         bits = (np.arange(2**d)[:, None] >> np.arange(d)) & 1
-        return Tested(extreme(bits.astype(np.float64)) / 2**d, "exact permutation test")
+        return PairedTest(extreme(bits.astype(np.float64)) / 2**d, "exact permutation test")
     generator = np.random.default_rng([seed, 1])
     block = max(1, _CELLS // d)
     found = 0
     for start in range(0, resamples, block):
         drawn = generator.integers(0, 2, size=(min(block, resamples - start), d))
         found += extreme(drawn.astype(np.float64))
-    return Tested((found + 1) / (resamples + 1), "permutation test")
+    return PairedTest((found + 1) / (resamples + 1), "permutation test")
 
 
 def mcnemar(wins: int, losses: int) -> float:
