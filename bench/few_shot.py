@@ -14,8 +14,9 @@ from burnish.base.load import end_tokens, load_model, load_tokenizer
 from burnish.brief.file import read_brief
 from burnish.chat.render import Renderer
 from burnish.engines.local import LocalEngine
-from burnish.evaluate.answering import answer_examples, choose_shots
+from burnish.evaluate.answering import answer_examples
 from burnish.evaluate.compare import score_system
+from burnish.evaluate.shots import choose_shots
 from burnish.records import BaseChoice, Dataset
 from burnish.store import Workspace, read_split
 

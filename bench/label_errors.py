@@ -3,7 +3,6 @@
     python bench/label_errors.py            everything
     python bench/label_errors.py labels     banking77, 5% of the labels flipped
     python bench/label_errors.py notes      the demo's visit notes and their answer key
-    python bench/label_errors.py dialogues  contradictions planted in MTS-Dialog's references
 
 Real data are found through the variable BURNISH_DATA (docs/data-sets.md). Every draw is seeded.
 """
@@ -12,20 +11,16 @@ import csv
 import json
 import os
 import random
-import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from burnish.data.checks.answer_errors import SHOWN, suspected_answers
-from burnish.data.checks.facts import common_words
 from burnish.data.checks.label_errors import ranked_labels
 from burnish.data.checks.signs import together
-from burnish.data.checks.sources import doubts
-from burnish.data.checks.wording import UNITS, tokens_of
 from burnish.data.clinic.notes import write_clinic
 from burnish.records import Example, Task
 
@@ -36,7 +31,7 @@ TOP_NOTES = 0.1
 
 def main(parts: list[str]) -> None:
     """Print the figures of each part asked for."""
-    known = {"labels": flipped_labels, "notes": wrong_notes, "dialogues": contradictions}
+    known = {"labels": flipped_labels, "notes": wrong_notes}
     for part in parts or list(known):
         known[part]()
 
@@ -129,111 +124,6 @@ def wrong_notes(seeds: Iterable[int] = range(6)) -> None:
         )
     for change, count in sorted(planted.items()):
         print(f"  {change}: {found[change]} of {count} in the top {TOP_NOTES:.0%}")
-
-
-KINDS = ("number", "dose", "name", "side", "negation")
-
-_NUMBER = re.compile(r"(?<![\w./,:])\d+(?:\.\d+)?(?![\w./,:]*\d)")
-_SIDE = re.compile(r"(?<!she )(?<!he )(?<!has )(?<!had )(?<!was )\b(left|right)\b", re.IGNORECASE)
-_FLIPS = (
-    (r"\b[Dd]enies (any )?", "reports "), (r"\bNo (?=[a-z]{4,})", "Has "), (r"(?<=has )no ", ""),
-    (r"(?<=[Tt]here is )no ", ""), (r"\bwithout (any )?", "with "), (r"(?<=with )no ", ""),
-    (r"\b([Rr]eports|complains of|complaining of|admits to) ", "denies "),
-    (r"(?<=has |had )(?=(a |an |some )?[a-z]{5,}(?<!ed) )", "no "),
-)  # fmt: skip
-
-
-def contradictions(seeds: Iterable[int] = (0, 1, 2)) -> None:
-    """One fact changed in half of those MTS-Dialog references that hold one.
-
-    The unchanged half counts as free of errors, though the data have some: what the dialogue never
-    says counts against precision here.
-    """
-    rows = rows_of("summarisation-mts-dialog", "train")
-    common = common_words(text for row in rows for text in (row["section_text"], row["dialogue"]))
-    names = sorted({name for row in rows for name in _names(row["section_text"], common)})
-    for seed in seeds:
-        rng = random.Random(seed)
-        planted: Counter[str] = Counter()
-        found: Counter[str] = Counter()
-        false: Counter[str] = Counter()
-        unchanged = 0
-        for row in rows:
-            text, kind, at = _changed(rng, row["section_text"], names, common)
-            if not kind:
-                continue
-            change = rng.random() < 0.5
-            answer = text if change else row["section_text"]
-            doubted = [d for d in doubts(answer, row["dialogue"], common) if d.certain]
-            if change:
-                planted[kind] += 1
-                found[kind] += any(at - 25 <= doubt.fact.at <= at + 60 for doubt in doubted)
-            else:
-                unchanged += 1
-                false["all"] += bool(doubted)
-                false["but negations"] += any(d.fact.kind != "negation" for d in doubted)
-        print(f"MTS-Dialog, seed {seed}: {planted.total()} changed, {unchanged} unchanged")
-        for kind in KINDS:
-            print(f"  {kind}: {found[kind]} of {planted[kind]} found")
-        for label, kinds in (("all", KINDS), ("but negations", KINDS[:-1])):
-            hits, total = sum(found[k] for k in kinds), sum(planted[k] for k in kinds)
-            wrong = false[label] / unchanged
-            print(
-                f"  {label}: recall {hits / total:.1%}; {wrong:.1%} of the unchanged doubted; "
-                f"precision, were half the rows wrong, {hits / (hits + wrong * total):.1%}",
-                flush=True,
-            )
-
-
-def _names(text: str, common: Collection[str]) -> list[str]:
-    return [
-        token.text
-        for token in tokens_of(text)
-        if token.is_word and token.is_name and token.text.casefold() not in common
-    ]
-
-
-def _changed(
-    rng: random.Random, text: str, names: Sequence[str], common: Collection[str]
-) -> tuple[str, str, int]:
-    """The text with one fact changed, the kind of fact and its place; "" where none can be."""
-    for kind in rng.sample(KINDS, len(KINDS)):
-        choices = _choices(rng, kind, text, names, common)
-        if choices:
-            start, end, now = rng.choice(choices)
-            return text[:start] + now + text[end:], kind, start
-    return text, "", 0
-
-
-def _choices(
-    rng: random.Random, kind: str, text: str, names: Sequence[str], common: Collection[str]
-) -> list[tuple[int, int, str]]:
-    """Every change of one kind: start, end, and what is put there."""
-    if kind == "negation":
-        return [(m.start(), m.end(), now) for rule, now in _FLIPS for m in re.finditer(rule, text)]
-    if kind == "side":
-        other = {"left": "right", "right": "left"}
-        return [(m.start(), m.end(), other[m[0].lower()]) for m in _SIDE.finditer(text)]
-    if kind == "name":
-        others = [name for name in names if name.casefold() not in text.casefold()]
-        own = set(_names(text, common))
-        return [
-            (token.at, token.at + len(token.text), rng.choice(others))
-            for token in tokens_of(text)
-            if token.text in own
-        ]
-    found = []
-    for match in _NUMBER.finditer(text):
-        unit = re.match(r"[ -]?([A-Za-z%]+)", text[match.end() :])
-        dose = unit is not None and unit[1].lower() in UNITS
-        numbered = (
-            re.match(r"[.)](\s|$)", text[match.end() :]) and not text[: match.start()].strip()
-        )
-        if dose == (kind == "dose") and not numbered:
-            value = float(match[0])
-            now = rng.choice([value * 2, value * 10, value + rng.randint(1, 9)])
-            found.append((match.start(), match.end(), f"{now if now != value else 3:.10g}"))
-    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Reads the pydantic fields of the brief and their JSON Schema; run by `make docs`
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -51,7 +51,13 @@ def page() -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
     parts = [HEAD, "## At the top\n", _table(Task, schema["properties"], skip=set(sections))]
-    for name, model in sections.items():
+    lists = {
+        name: model
+        for name, field in Task.model_fields.items()
+        for model in get_args(field.annotation)
+        if isinstance(model, type) and issubclass(model, BaseModel)
+    }
+    for name, model in (sections | lists).items():
         properties = schema["$defs"][model.__name__]["properties"]
         parts += [f"## {name}\n", f"{_sentence(model)}\n", _table(model, properties, skip=set())]
     parts += ["## Metrics of each kind\n", _metrics()]
@@ -80,6 +86,8 @@ def _values(schema: dict[str, Any]) -> str:
         return f"`{schema['const']}`"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "$ref" in schema:
+        return "entries"
     kind = {
         "string": "text",
         "integer": "whole number",

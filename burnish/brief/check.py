@@ -12,7 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from burnish.brief.contradictions import contradictions
-from burnish.records import METRICS, Task
+from burnish.records import METRICS, CompareSettings, Task
+
+_LISTS: dict[str, type[BaseModel]] = {"compare": CompareSettings}
+"""Sections that are lists → what an entry holds."""
 
 
 def check(values: Any, *, lines: Mapping[str, int] | None = None) -> tuple[Task | None, list[str]]:
@@ -130,7 +133,15 @@ def _field_faults(errors: list[ErrorDetails]) -> dict[str, str]:
 
 
 def _path(detail: ErrorDetails, known: tuple[str, ...]) -> str:
-    """The key path of a fault, without pydantic's names for the members of a union."""
+    """The key path of a fault, without pydantic's names for the members of a union.
+
+    In a list of sections the entry is counted from 1: `compare[2].model`.
+    """
+    match detail["loc"]:
+        case (str(section), int(place), str(leaf), *_) if section in _LISTS:
+            return f"{section}[{place + 1}].{leaf}"
+        case _:
+            pass
     location = [str(part) for part in detail["loc"] if part != "[key]"]
     whole = ".".join(location)
     if detail["type"] in ("extra_forbidden", "invalid_key"):
@@ -177,6 +188,8 @@ def _expected(detail: ErrorDetails) -> str:
         return f"{words} {context[name]}"
     if detail["type"] == "literal_error":
         return str(context["expected"]).replace("'", "")
+    if detail["type"] == "too_short":
+        return "one entry at least"
     if detail["type"] == "string_pattern_mismatch":
         return "letters, digits, - and _ only, without spaces"
     kinds = {
@@ -198,7 +211,9 @@ def _wanted(key: str) -> str:
         return "; ".join(f"for {kind}: {', '.join(names)}" for kind, names in METRICS.items())
     if choices := _choices(_annotation(key)):
         return f"{', '.join(choices[:-1])} or {choices[-1]}"
-    field = Task.model_fields.get(key)
+    section, _, leaf = key.partition("].")
+    model = _LISTS[section.partition("[")[0]] if leaf else Task
+    field = model.model_fields.get(leaf or key)
     described = field.description if field else None
     return (described or "a section of keys and values").rstrip(".").lower()
 

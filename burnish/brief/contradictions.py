@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from os.path import normpath
 
+from burnish.brief.servers import server_faults
 from burnish.engines.server import at_server, read_server
 from burnish.errors import BriefError
 from burnish.records import METRICS, Task
@@ -25,7 +26,7 @@ def contradictions(task: Task | None) -> list[Contradiction]:
     found: list[Contradiction] = []
     for search in (_kind, _sources, _columns, _fractions, _prompt, _pass_mark, _systems, _lengths):
         found += search(task)
-    return found
+    return found + list(server_faults(task))
 
 
 def _kind(task: Task) -> Iterator[Contradiction]:
@@ -222,10 +223,11 @@ def _systems(task: Task) -> Iterator[Contradiction]:
         )
     for name in sorted({name for name in systems if systems.count(name) > 1}):
         yield ("evaluate.systems",), f"`evaluate.systems` names {name} twice; expected once."
-    if "few-shot" in systems and task.prompt.shots == 0:
+    shown = [name for name in ("few-shot", "few-shot-similar") if name in systems]
+    if shown and task.prompt.shots == 0 and not task.evaluate.search:
         yield (
             ("prompt.shots", "evaluate.systems"),
-            "`prompt.shots` is 0, but `evaluate.systems` has few-shot; expected 1 or more.",
+            f"`prompt.shots` is 0, but `evaluate.systems` has {shown[0]}; expected 1 or more.",
         )
 
 

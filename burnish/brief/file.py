@@ -30,6 +30,9 @@ _SECTIONS = {
     "provider": "What may be sent to the provider of the base.",
     "train": "How the base is tuned.",
     "evaluate": "How the systems are compared on the sealed test split.",
+    "people": "What people are asked about the answers: burnish evaluate --human",
+    "judge": "A model that compares answers: burnish evaluate --judge",
+    "compare": "Further models behind a URL, to compare with.",
 }
 _ALWAYS = {
     "name", "kind", "goal", "metric", "pass_mark", "pass_mark.at_least", "pass_mark.over", "base",

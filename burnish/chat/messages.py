@@ -28,6 +28,10 @@ class MessageRenderer:
             turns = turns[1:]
         return chat + turns
 
+    def for_task(self, task: Task) -> "MessageRenderer":
+        """The same renderer for another form of the task, such as another instruction."""
+        return MessageRenderer(task)
+
     def prompt_hash(self, examples: Sequence[Example]) -> str:
         """SHA-256 over the examples' prompts, in order."""
         digest = hashlib.sha256()

@@ -82,6 +82,10 @@ class Renderer(MessageRenderer):
         self.max_length = max_length or task.train.max_length
         self._specials = [token for token in tokenizer.all_special_tokens if len(token) > 1]
 
+    def for_task(self, task: Task) -> "Renderer":
+        """The same renderer for another form of the task, such as another instruction."""
+        return Renderer(self.tokenizer, task, max_length=self.max_length)
+
     def prompt(
         self, example: Example, shots: Sequence[Example] = (), *, answer_tokens: int
     ) -> Prompt:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data
+from burnish.cli import data, evaluate
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError
@@ -254,15 +254,7 @@ def train(
     run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
-@app.command()
-def evaluate(
-    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
-    as_json: JsonFlag = False, quiet: QuietFlag = False,
-) -> None:  # fmt: skip
-    """Compare all systems on the sealed test split."""
-    from burnish import pipeline
-
-    run_step(pipeline.run_evaluate, workspace, force=force, as_json=as_json, quiet=quiet)
+app.command()(evaluate.evaluate)
 
 
 def _say(error: BurnishError) -> None:

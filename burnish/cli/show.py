@@ -199,6 +199,8 @@ def _report(console: Console, workspace: "Workspace", report: Report) -> None:
     if report.differences:
         console.print(_fitting(console, lambda gap: _differences(report, gap)))
         say(console, f"paired over the {report.n:,} examples; [95% interval]\n")
+    if report.usage:
+        console.print(_usage(report))
     if report.verdict is not None:
         decision = report.verdict.decision
         console.print(
@@ -210,10 +212,18 @@ def _report(console: Console, workspace: "Workspace", report: Report) -> None:
             )
         )
     _advice(console, _dataset_advice(workspace, report))
+    if report.seeds is not None:
+        seeds = report.seeds
+        say(
+            console,
+            f"Over {len(seeds.seeds)} seeds, tuned {seeds.metric} is {seeds.mean:.3f} on average "
+            f"({seeds.low:.3f} to {seeds.high:.3f}, standard deviation {seeds.deviation:.3f}).",
+        )
     if len(report.openings) > 1:
         say(
             console,
-            f"The test split was opened {len(report.openings)} times; each further look at it "
+            report.caution
+            or f"The test split was opened {len(report.openings)} times; each further look at it "
             "makes the scores a little too good:",
         )
         for opening in report.openings:
@@ -237,6 +247,18 @@ def _differences(report: Report, gap: str) -> Table:
     for other in dict.fromkeys(difference.other for difference in report.differences):
         cells = [_difference(found.get((other, metric)), gap) for metric in metrics]
         table.add_row(_text(other), *cells)
+    return table
+
+
+def _usage(report: Report) -> Table:
+    columns = ("system", "seconds an answer", "95% within", "cost", "of 1,000 answers")
+    table = new_table("What the servers' answers took", *columns)
+    for name, used in report.usage.items():
+        costs = ["unknown"] * 2
+        if used.cost is not None:
+            costs = [f"{used.cost:.4f}", f"{1000 * used.cost / used.n:.4f}"]
+        seconds = [f"{used.mean_seconds:.2f}", f"{used.p95_seconds:.2f}"]
+        table.add_row(*(_text(cell) for cell in (name, *seconds, *costs)))
     return table
 
 

@@ -15,8 +15,9 @@ from burnish.data.checks.answer_errors import answer_errors
 from burnish.data.checks.balance import balance, imbalance, resampled
 from burnish.data.checks.fit import length_histograms
 from burnish.data.checks.label_errors import label_errors, unjudged_labels
-from burnish.data.checks.size import learning_curve, smallest_difference
+from burnish.data.checks.size import learning_curve
 from burnish.data.personal.personal_data import PersonalData
+from burnish.power import smallest_difference
 from burnish.records import Example, Finding, FindingKind, Progress, Review, SplitName, Task
 from burnish.records.data_checks import DataReport
 from burnish.records.event import Event, silent

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from burnish.records import Message, Usage
 
@@ -60,5 +60,9 @@ class ChatEngine(Protocol):
         max_new_tokens: int,
         stop: Sequence[str] = (),
         heard: Callable[[int, Said], None] | None = None,
+        json_schema: dict[str, Any] | None = None,
     ) -> list[Said]:
-        """Greedy answers to all chats, in their order; `heard` gets each as it comes."""
+        """Greedy answers to all chats, in their order; `heard` gets each as it comes.
+
+        `json_schema` asks for answers of this form; a server that cannot write any leaves it be.
+        """

@@ -51,6 +51,7 @@ class HttpEngine:
         self._server = server
         self._client = Client(server, patience)
         self._limit = _LIMITS[0]
+        self._forms = True  # until the server refuses response_format
 
     def __enter__(self) -> Self:
         return self
@@ -70,12 +71,15 @@ class HttpEngine:
         max_new_tokens: int,
         stop: Sequence[str] = (),
         heard: Callable[[int, Said], None] | None = None,
+        json_schema: dict[str, Any] | None = None,
     ) -> list[Said]:
         """Greedy answers to all chats, in their order.
 
         Args:
             stop: texts that end an answer.
             heard: called in this thread with each answer and the place of its chat, as it comes.
+            json_schema: form of the answers. Servers that refuse it are asked without, so the
+                caller checks what comes.
 
         Raises:
             ServerError: a request failed for good. Those under way are heard out before.
@@ -95,7 +99,7 @@ class HttpEngine:
                 except queue.Empty:
                     break
                 try:
-                    found.put((place, self._ask(chats[place], max_new_tokens, stop)))
+                    found.put((place, self._ask(chats[place], max_new_tokens, stop, json_schema)))
                 except Exception as error:
                     ended.set()
                     found.put((place, error))
@@ -126,7 +130,13 @@ class HttpEngine:
             raise fault
         return [answers[place] for place in range(len(chats))]
 
-    def _ask(self, chat: Sequence[Message], max_new_tokens: int, stop: Sequence[str]) -> Said:
+    def _ask(
+        self,
+        chat: Sequence[Message],
+        max_new_tokens: int,
+        stop: Sequence[str],
+        json_schema: dict[str, Any] | None,
+    ) -> Said:
         request: dict[str, Any] = {
             "model": self._server.model,
             "messages": [turn.model_dump() for turn in chat],
@@ -135,14 +145,7 @@ class HttpEngine:
         if stop:
             request["stop"] = list(stop)
         began = time.monotonic()
-        limit = self._limit
-        try:
-            completion = self._complete(request | {limit: max_new_tokens})
-        except ServerError as error:
-            if limit == _LIMITS[1] or _LIMITS[0] not in (error.param, *error.message.split("'")):
-                raise
-            completion = self._complete(request | {_LIMITS[1]: max_new_tokens})
-            self._limit = _LIMITS[1]
+        completion = self._formed(request, max_new_tokens, json_schema)
         choice = completion.choices[0]
         return Said(
             text=choice.message.content or choice.message.refusal or "",
@@ -153,6 +156,34 @@ class HttpEngine:
                 answer_tokens=_counted(completion.usage, "completion_tokens"),
             ),
         )
+
+    def _formed(
+        self, request: dict[str, Any], max_new_tokens: int, json_schema: dict[str, Any] | None
+    ) -> _Completion:
+        """The completion in the form that was asked for, or in none where that is refused."""
+        if json_schema is None or not self._forms:
+            return self._limited(request, max_new_tokens)
+        named = {"name": "answer", "schema": json_schema, "strict": True}
+        form = {"response_format": {"type": "json_schema", "json_schema": named}}
+        try:
+            return self._limited(request | form, max_new_tokens)
+        except ServerError as error:
+            if error.status not in (400, 422):
+                raise
+            completion = self._limited(request, max_new_tokens)
+            self._forms = False
+            return completion
+
+    def _limited(self, request: dict[str, Any], max_new_tokens: int) -> _Completion:
+        limit = self._limit
+        try:
+            return self._complete(request | {limit: max_new_tokens})
+        except ServerError as error:
+            if limit == _LIMITS[1] or _LIMITS[0] not in (error.param, *error.message.split("'")):
+                raise
+            completion = self._complete(request | {_LIMITS[1]: max_new_tokens})
+            self._limit = _LIMITS[1]
+            return completion
 
     def _complete(self, request: dict[str, Any]) -> _Completion:
         return self._client.call("POST", "/chat/completions", _Completion, json=request)

@@ -10,9 +10,10 @@ it is read when a request is made, and shown and kept nowhere.
 import os
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Protocol
 
 from burnish.errors import BriefError
-from burnish.records import ProviderSettings
 
 PREFIX = "openai-compatible:"
 _FORM = re.compile(
@@ -20,6 +21,32 @@ _FORM = re.compile(
     r"(?P<path>/[^\s:?#@]*)?:(?P<model>[^\s]+)"
 )
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+PROVIDER_SENDS = (
+    "The base is a model at {host}. Tuning it uploads the training and validation examples; "
+    "evaluating it sends the inputs of the test examples, never their answers."
+)
+
+
+class ServerSettings(Protocol):
+    """What a section of the brief says about a server."""
+
+    @property
+    def consent(self) -> str:
+        """The user's words."""
+
+    @property
+    def key_variable(self) -> str | None:
+        """Environment variable that holds the key."""
+
+    @property
+    def requests(self) -> int:
+        """Most requests under way at once."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for one answer."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +95,7 @@ def at_server(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
-def read_server(name: str, settings: ProviderSettings) -> Server:
+def read_server(name: str, settings: ServerSettings) -> Server:
     """The server that a model's name and the brief's settings describe.
 
     Raises:
@@ -86,8 +113,7 @@ def read_server(name: str, settings: ProviderSettings) -> Server:
     variable = settings.key_variable
     if variable is not None and not _VARIABLE.fullmatch(variable):
         raise BriefError(
-            "`provider.key_variable` is not the name of an environment variable, such as "
-            "OPENAI_API_KEY.",
+            "`key_variable` is not the name of an environment variable, such as OPENAI_API_KEY.",
             hint="put the key into a variable, and the variable's name into burnish.yaml",
         )
     return Server(
@@ -105,8 +131,28 @@ def consent_to(host: str) -> str:
     return f"examples may leave this machine for {host}"
 
 
-def require_consent(server: Server, settings: ProviderSettings) -> None:
+def on_this_machine(server: Server) -> bool:
+    """Whether a server's host is a loopback address, so that what it is sent stays here."""
+    if server.host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(server.host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def require_consent(
+    server: Server,
+    settings: ServerSettings,
+    *,
+    sends: str = PROVIDER_SENDS,
+    section: str = "provider",
+) -> None:
     """Refuse to go on unless the brief holds the user's consent for this very host.
+
+    Args:
+        sends: what would be sent, in sentences; {host} stands for the host.
+        section: of the brief, in which the consent stands.
 
     Raises:
         BriefError: it does not.
@@ -115,10 +161,9 @@ def require_consent(server: Server, settings: ProviderSettings) -> None:
     given = " ".join(settings.consent.split())
     if given.casefold() == wanted.casefold():
         return
-    found = f"`provider.consent` is {given!r}" if given else "`provider.consent` is missing"
+    key = f"`{section}.consent`"
+    found = f"{key} is {given!r}" if given else f"{key} is missing"
     raise BriefError(
-        f"The base is a model at {server.host}. Tuning it uploads the training and validation "
-        "examples; evaluating it sends the inputs of the test examples, never their answers. "
-        f"{found}, so nothing was sent.",
-        hint=f'if this may be, write into burnish.yaml: provider: {{consent: "{wanted}"}}',
+        f"{sends.format(host=server.host)} {found}, so nothing was sent.",
+        hint=f'if this may be, write into burnish.yaml: {section}: {{consent: "{wanted}"}}',
     )

@@ -4,7 +4,6 @@ Reads examples and an engine; appends each finished batch to a part file. Batche
 content alone, so a run taken up again makes the same batches.
 """
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -38,6 +37,7 @@ def answer_examples(
     engine: Engine,
     renderer: Renderer,
     shots: Sequence[Example],
+    own_shots: Sequence[Sequence[Example]] = (),
     parts: Path,
     tell: Callable[[int], None],
 ) -> list[Answer]:
@@ -46,10 +46,15 @@ def answer_examples(
     Args:
         labels: the label set (classify).
         shots: worked examples put before each prompt.
+        own_shots: instead of them, those of each example, in the order of `examples`.
         parts: JSONL file of finished batches; what it holds is not asked again.
         tell: called with the number of examples answered so far.
     """
-    prompts = [renderer.prompt(example, shots, answer_tokens=0).ids for example in examples]
+    shown = own_shots or [shots] * len(examples)
+    prompts = [
+        renderer.prompt(example, several, answer_tokens=0).ids
+        for example, several in zip(examples, shown, strict=True)
+    ]
     done = {part.index: part.answer for part in read_finished_lines(parts, Part)}
     write_lines(parts, [Part(index=index, answer=answer) for index, answer in done.items()])
     tell(len(done))
@@ -68,33 +73,6 @@ def answer_examples(
         append_lines(parts, [Part(index=index, answer=done[index]) for index in batch])
         tell(len(done))
     return [done[index] for index in range(len(examples))]
-
-
-def choose_shots(task: Task, train: Sequence[Example]) -> list[Example]:
-    """Worked examples for the few-shot prompt: seeded, from train alone, none of the longest half.
-
-    For classify they carry different labels as far as there are enough.
-    """
-    by_length = sorted(train, key=lambda example: (_length(example), example.id))
-    pool = by_length[: max(len(by_length) // 2, task.prompt.shots)]
-    random.Random(task.seed).shuffle(pool)
-    if task.kind == "classify":
-        seen: dict[tuple[str, ...], int] = {}
-        order = []
-        for example in pool:
-            seen[example.labels] = seen.get(example.labels, 0) + 1
-            order.append(seen[example.labels])
-        pool = [example for _, example in sorted(zip(order, pool, strict=True), key=_first)]
-    return pool[: task.prompt.shots]
-
-
-def _first(pair: tuple[int, Example]) -> int:
-    return pair[0]
-
-
-def _length(example: Example) -> int:
-    turns = sum(len(turn.content) for turn in example.history)
-    return turns + sum(map(len, example.inputs.values())) + len(example.answer)
 
 
 def _batches(task: Task, prompts: Sequence[list[int]]) -> Iterator[list[int]]:

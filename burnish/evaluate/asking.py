@@ -27,6 +27,7 @@ def ask_examples(
     engine: ChatEngine,
     renderer: MessageRenderer,
     shots: Sequence[Example],
+    own_shots: Sequence[Sequence[Example]] = (),
     parts: Path,
     tell: Callable[[int], None],
 ) -> tuple[list[Answer], list[Usage]]:
@@ -35,6 +36,7 @@ def ask_examples(
     Args:
         labels: the label set (classify).
         shots: worked examples put before each prompt.
+        own_shots: instead of them, those of each example, in the order of `examples`.
         parts: JSONL file of finished answers; what it holds is not asked again.
         tell: called with the number of examples answered so far.
 
@@ -44,6 +46,7 @@ def ask_examples(
     done = {part.index: part for part in read_finished_lines(parts, Part)}
     write_lines(parts, done.values())
     tell(len(done))
+    shown = own_shots or [shots] * len(examples)
     left = [index for index in range(len(examples)) if index not in done]
     for start in range(0, len(left), _CHATS_HELD):
         held = left[start : start + _CHATS_HELD]
@@ -55,7 +58,7 @@ def ask_examples(
             tell(len(done))
 
         engine.answer(
-            [renderer.messages(examples[index], shots) for index in held],
+            [renderer.messages(examples[index], shown[index]) for index in held],
             max_new_tokens=task.evaluate.max_new_tokens,
             heard=heard,
         )

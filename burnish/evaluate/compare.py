@@ -8,11 +8,15 @@ from typing import NamedTuple
 
 from burnish.chat.answers import parse
 from burnish.errors import EvaluationError
+from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
+from burnish.evaluate.faithfulness import novelty
 from burnish.evaluate.label_metrics import confusion_matrix, label_scores
 from burnish.evaluate.measured import Measured
 from burnish.evaluate.metrics import measure
+from burnish.evaluate.significance import holm, right_or_wrong
 from burnish.evaluate.statistics import bootstrap_interval, paired_difference, paired_margin
 from burnish.evaluate.verdict import decide, pass_mark_score
+from burnish.power import provable
 from burnish.records import (
     Answer,
     Difference,
@@ -73,10 +77,13 @@ def assemble(
     )
     others = [name for name in answers if name != "tuned"]
     differences = tuple(
-        _difference(task, metric, other, measured["tuned"][metric], measured[other][metric])
+        difference
         for metric in sorted(measured["tuned"], key=lambda metric: metric != task.metric)
-        for other in others
-        if metric in measured[other]
+        for difference in differences_of(
+            task,
+            measured["tuned"][metric],
+            {other: measured[other][metric] for other in others if metric in measured[other]},
+        )
     )
     return Comparison(
         systems=systems,
@@ -116,6 +123,7 @@ def _result(
 ) -> SystemResult:
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
+    written = [answer.text for answer in answers]
     if task.kind == "classify":
         per_label = label_scores(labels, measured["macro_f1"])
         if not task.multi_label:
@@ -125,6 +133,7 @@ def _result(
         name=name,
         description=description,
         scores={metric: _score(task, each) for metric, each in measured.items()},
+        novelty=novelty(written, examples) if task.kind in FAITHFUL_KINDS else None,
         per_label=per_label,
         confusion=confusion,
     )
@@ -142,25 +151,39 @@ def _score(task: Task, measured: Measured) -> Score:
     return Score(metric=measured.metric, value=measured.score, low=low, high=high, n=n)
 
 
-def _difference(
-    task: Task, metric: str, other: str, tuned: Measured, reference: Measured
-) -> Difference:
+def differences_of(task: Task, tuned: Measured, others: Mapping[str, Measured]) -> list[Difference]:
+    """Tuned minus each other system on one metric, p-values corrected over all of them (Holm)."""
+    found = [_difference(task, tuned, name, other) for name, other in others.items()]
+    adjusted = holm({each.other: each.p_value for each in found})
+    return [each.model_copy(update={"p_adjusted": adjusted[each.other]}) for each in found]
+
+
+def _difference(task: Task, tuned: Measured, name: str, other: Measured) -> Difference:
+    a, b = tuned.statistics, other.statistics
     found = paired_difference(
-        tuned.statistics,
-        reference.statistics,
+        a,
+        b,
         tuned.value,
         resamples=task.evaluate.resamples,
         seed=task.seed,
         bounds=tuned.bounds,
     )
+    n = len(a)
+    smallest = None
+    if right_or_wrong(a, b, tuned.value):
+        smallest = provable(n, disagreement=float((a[:, 0] != b[:, 0]).mean()))
+    elif tuned.metric != "perplexity":
+        smallest = provable(n, deviation=found.deviation)
     return Difference(
-        metric=metric,
-        other=other,
+        metric=tuned.metric,
+        other=name,
         value=found.value,
         low=found.low,
         high=found.high,
         p_value=found.p_value,
-        n=len(tuned.statistics),
+        n=n,
+        test=found.test,
+        smallest=smallest,
     )
 
 

@@ -3,45 +3,49 @@
 parts/<system>.jsonl   finished batches, while the evaluation is unfinished
 answers.jsonl          every example with every system's answer
 usage.jsonl            seconds and tokens of each answer, where a server answered
-report.html            the whole story on one page
+report.html            the whole story on one page; report.md, report.json and model-card.md too
 """
 
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import cast
+from functools import partial
 
 from burnish.chat.messages import MessageRenderer
 from burnish.chat.render import Renderer
-from burnish.engines.engine import ChatEngine, Engine
 from burnish.errors import EvaluationError
-from burnish.evaluate.answering import answer_examples, choose_shots
-from burnish.evaluate.asking import ask_examples
-from burnish.evaluate.classic import answer_classic
 from burnish.evaluate.compare import assemble
-from burnish.evaluate.report import render_report
+from burnish.evaluate.compared import MakeChatEngine, ask_compared
+from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
+from burnish.evaluate.faithfulness import doubted_spans
+from burnish.evaluate.forgetting import measure_forgetting, warned
+from burnish.evaluate.pages import write_pages
+from burnish.evaluate.reliability import measure_reliability
+from burnish.evaluate.seeds import seed_spread
+from burnish.evaluate.slices import score_slices
+from burnish.evaluate.systems import MakeEngine, Systems
+from burnish.evaluate.usage import sum_up
+from burnish.evaluate.verdict import caution
+from burnish.evaluate.writing import count_writing
 from burnish.records import (
     Answer,
     AnsweredExample,
     BaseChoice,
     Dataset,
+    Doubted,
     Event,
     Example,
     Progress,
     Report,
     Run,
-    SystemName,
+    SystemResult,
     Task,
+    Tried,
     Usage,
+    UsageSummary,
     UsedExample,
 )
 from burnish.store import Workspace, open_test, read_split
-from burnish.store.files import sha256_file, write_lines, write_text
-
-MakeEngine = Callable[[SystemName], AbstractContextManager[Engine | ChatEngine]]
-"""Gives the engine of a system; leaving the context frees the model."""
+from burnish.store.files import sha256_file, write_lines
 
 
 def evaluate(
@@ -53,60 +57,103 @@ def evaluate(
     run: Run,
     report: Report,
     engine_of: MakeEngine,
+    compared_engine_of: MakeChatEngine,
     renderer: MessageRenderer,
     progress: Progress,
+    hub_id: str = "",
 ) -> Report:
     """Answer the test split with every system, compare, and complete a started report.
 
     Args:
         renderer: a `Renderer`, unless every engine takes messages.
+        hub_id: the base on the hub, for the model card; "" where it has no place there.
 
     Raises:
         EvaluationError: prompts render otherwise than in training.
+        ServerError: a server failed; what was answered is kept for the next time.
     """
     task = task.model_copy(update={"json_schema": dataset.json_schema})
     _refuse_other_prompts(workspace, dataset, run, renderer)
     examples, openings = open_test(workspace, dataset, reason=f"report {report.id} of run {run.id}")
     train = read_split(workspace, dataset, "train")
     folder = workspace.path(report)
+    systems = Systems(
+        task,
+        dataset.labels,
+        train,
+        read_split(workspace, dataset, "validation"),
+        engine_of,
+        renderer,
+        folder / "parts",
+    )
     answers: dict[str, list[Answer]] = {}
     descriptions: dict[str, str] = {}
     seconds: dict[str, float] = {}
     usage: dict[str, list[Usage]] = {}
+    tried: dict[str, tuple[Tried, ...]] = {}
     for system in task.evaluate.systems:
         began = time.monotonic()
-        answered = _answer(
-            task, dataset, system, train, examples, engine_of, renderer,
-            lambda done, name=system: progress(  # type: ignore[misc]
-                Event("evaluate", f"{name} answers", done, len(examples))
-            ),
-            folder / "parts" / f"{system}.jsonl",
-        )  # fmt: skip
+
+        def tell(doing: str, done: int, total: int, name: str = system) -> None:
+            progress(Event("evaluate", f"{name} {doing}", done, total))
+
+        answered = systems.answer(system, examples, tell)
         if answered is None:
             continue
-        answers[system], descriptions[system], used = answered
-        usage |= {system: used} if used else {}
+        answers[system], descriptions[system] = answered.answers, answered.description
+        tried |= {system: answered.tried}
+        usage |= {system: answered.usage} if answered.usage else {}
         seconds[system] = round(time.monotonic() - began, 1)
+    compared_models = ask_compared(
+        task,
+        dataset.labels,
+        train,
+        examples,
+        engine_of=compared_engine_of,
+        renderer=renderer,
+        parts=folder / "parts",
+        tell=lambda name, done: progress(Event("evaluate", f"{name} answers", done, len(examples))),
+    )
+    for name, model in compared_models.items():
+        answers[name], descriptions[name], usage[name] = model
+    forgetting = None
+    if task.evaluate.forgetting and isinstance(renderer, Renderer):
+        forgetting = measure_forgetting(
+            task,
+            engine_of,
+            renderer,
+            lambda name: progress(Event("evaluate", f"{name} answers general prompts")),
+        )
     progress(Event("evaluate", "comparing"))
     compared = assemble(task, dataset.labels, answers, examples, descriptions)
-    lines = _lines(examples, answers, compared.per_example)
+    lines = _lines(task, examples, answers, compared.per_example)
     write_lines(folder / "answers.jsonl", lines)
     if usage:
         write_lines(folder / "usage.jsonl", _usage_lines(examples, usage))
     fields = {
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
-        "systems": compared.systems,
+        "systems": tuple(
+            _described(task, each, answers[each.name], examples, tried, renderer)
+            for each in compared.systems
+        ),
         "differences": compared.differences,
-        "verdict": compared.verdict,
+        "verdict": warned(compared.verdict, forgetting),
+        "forgetting": forgetting,
+        "slices": score_slices(task, examples, compared.per_example),
         "openings": openings,
+        "caution": caution(compared.verdict, compared.differences, len(openings)),
         "seconds": seconds,
+        "usage": _summaries(task, usage),
         "files": {"answers.jsonl": sha256_file(folder / "answers.jsonl")},
     }
+    told = report.model_copy(update=fields)
+    fields["seeds"] = seed_spread(workspace, told, run, dataset)
     loss_svg = ""
     if run.provider is None:
         loss_svg = workspace.path(run, "loss.svg").read_text(encoding="utf-8")
-    page = render_report(
+    write_pages(
+        folder,
         task=task,
         report=report.model_copy(update=fields).with_hash(),
         dataset=dataset,
@@ -114,8 +161,8 @@ def evaluate(
         base=base,
         answers=lines,
         loss_svg=loss_svg,
+        hub_id=hub_id,
     )
-    write_text(folder / "report.html", page)
     done = workspace.complete(report, fields)
     shutil.rmtree(folder / "parts", ignore_errors=True)
     return done
@@ -133,63 +180,45 @@ def _refuse_other_prompts(
         )
 
 
-def _answer(
+def _described(
     task: Task,
-    dataset: Dataset,
-    system: SystemName,
-    train: list[Example],
+    system: SystemResult,
+    answers: list[Answer],
     examples: list[Example],
-    engine_of: MakeEngine,
+    tried: dict[str, tuple[Tried, ...]],
     renderer: MessageRenderer,
-    tell: Callable[[int], None],
-    parts: Path,
-) -> tuple[list[Answer], str, list[Usage]] | None:
-    """One system's answers, what it is, and what its answers took where a server gave them.
-
-    None where a kind has no such system.
-    """
-    if system == "classic":
-        classic = answer_classic(task, dataset.labels, train, examples, task.seed)
-        return None if classic is None else (*classic, [])
-    shots = choose_shots(task, train) if system == "few-shot" else []
-    usage: list[Usage] = []
-    with engine_of(system) as engine:
-        if isinstance(engine, ChatEngine):
-            answers, usage = ask_examples(
-                task,
-                dataset.labels,
-                examples,
-                engine=engine,
-                renderer=renderer,
-                shots=shots,
-                parts=parts,
-                tell=tell,
-            )
-        else:
-            answers = answer_examples(
-                task,
-                dataset.labels,
-                examples,
-                engine=engine,
-                renderer=cast(Renderer, renderer),  # as `evaluate` asks for
-                shots=shots,
-                parts=parts,
-                tell=tell,
-            )
-    descriptions = {
-        "zero-shot": "The base model with the instruction alone.",
-        "few-shot": f"The base model with the instruction and {len(shots)} worked examples.",
-        "tuned": "The base model with the trained adapter.",
+) -> SystemResult:
+    """The system with what was measured beside its scores."""
+    reliability = None
+    if task.kind == "classify" and not task.multi_label:
+        reliability = measure_reliability(
+            answers, examples, resamples=task.evaluate.resamples, seed=task.seed
+        )
+    count = partial(_tokens, renderer) if isinstance(renderer, Renderer) else None
+    update = {
+        "tried": tried.get(system.name, ()),
+        "reliability": reliability,
+        "writing": count_writing(answers, examples, count),
     }
-    if usage:
-        descriptions["tuned"] = "The model that the provider tuned from the base."
-    scored = " A server gives no probabilities, so there is no perplexity." if usage else ""
-    return answers, descriptions[system] + scored, usage
+    return system.model_copy(update=update)
+
+
+def _tokens(renderer: Renderer, text: str) -> int:
+    return len(renderer.answer_ids(text)) - 1  # without the end token
 
 
 def _lines(
-    examples: list[Example], answers: dict[str, list[Answer]], scores: dict[str, list[float]]
+    task: Task,
+    examples: list[Example],
+    answers: dict[str, list[Answer]],
+    scores: dict[str, list[float]],
 ) -> list[AnsweredExample]:
+    doubts: dict[str, list[tuple[Doubted, ...]]] = {
+        name: doubted_spans([answer.text for answer in given], examples)
+        if task.kind in FAITHFUL_KINDS
+        else [()] * len(examples)
+        for name, given in answers.items()
+    }
     return [
         AnsweredExample(
             id=example.id,
@@ -197,12 +226,26 @@ def _lines(
             inputs=example.inputs or {"chat": _chat_text(example)},
             references=example.references,
             answers={
-                name: given[index].model_copy(update={"score": scores[name][index]})
+                name: given[index].model_copy(
+                    update={"score": scores[name][index], "doubts": doubts[name][index]}
+                )
                 for name, given in answers.items()
             },
         )
         for index, example in enumerate(examples)
     ]
+
+
+def _summaries(task: Task, usage: dict[str, list[Usage]]) -> dict[str, UsageSummary]:
+    priced = {compared.name: compared for compared in task.compare}
+    return {
+        name: sum_up(
+            used,
+            prompt_price=priced[name].prompt_price if name in priced else None,
+            answer_price=priced[name].answer_price if name in priced else None,
+        )
+        for name, used in usage.items()
+    }
 
 
 def _usage_lines(examples: list[Example], usage: dict[str, list[Usage]]) -> list[UsedExample]:

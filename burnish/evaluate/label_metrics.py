@@ -52,7 +52,7 @@ def measure_labels(
     macro = Measured(
         "macro_f1",
         rows.reshape(len(rows), -1),
-        _macro_f1(len(labels), supported),
+        macro_f1_value(len(labels), supported),
         micro.per_example,
     )
     accuracy = of_means("accuracy", [float(some == right) for some, right in pairs])
@@ -123,7 +123,7 @@ def _per_label(
     return rows
 
 
-def _macro_f1(size: int, supported: int) -> ValueFunction:
+def macro_f1_value(size: int, supported: int) -> ValueFunction:
     """Macro-F1 over `size` labels, of which `supported` occur among the test references.
 
     On the whole test split this is scikit-learn's mean over all labels. A resample that happens to

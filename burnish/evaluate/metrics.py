@@ -13,6 +13,8 @@ import numpy as np
 
 from burnish.chat import answers as texts
 from burnish.errors import EvaluationError
+from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
+from burnish.evaluate.faithfulness import measure_faithfulness
 from burnish.evaluate.json_metrics import measure_json
 from burnish.evaluate.label_metrics import measure_labels
 from burnish.evaluate.measured import Array, Measured, of_means, ratio
@@ -29,7 +31,10 @@ from burnish.records import METRICS, Answer, Example, Task
 def measure(
     task: Task, labels: tuple[str, ...], answers: Sequence[Answer], examples: Sequence[Example]
 ) -> dict[str, Measured]:
-    """Every metric of `METRICS[task.kind]`, and "perplexity" where every answer has its `nll`.
+    """Every metric of `METRICS[task.kind]`, and what stands beside them.
+
+    That is "faithfulness" (summarize and answer), and "perplexity" where every answer has its
+    `nll`.
 
     Args:
         labels: the label set (classify); empty for other kinds.
@@ -65,6 +70,8 @@ def measure(
             "exact_match": _exact(values, references),
         }
     chosen: dict[str, Measured] = {name: found[name] for name in METRICS[task.kind]}
+    if task.kind in FAITHFUL_KINDS:
+        chosen["faithfulness"] = measure_faithfulness(written, examples)
     perplexity = _perplexity(answers)
     return chosen if perplexity is None else {**chosen, "perplexity": perplexity}
 

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from burnish.errors import EvaluationError
+from burnish.evaluate.reliability_plot import draw_reliability
 from burnish.records import (
     AnsweredExample,
     BaseChoice,
@@ -32,6 +33,7 @@ from burnish.records import (
 LOWER_IS_BETTER = frozenset({"perplexity"})
 MOST_LABELS_IN_MATRIX = 12
 MOST_CONFUSIONS = 20
+MOST_SLICES = 40
 ROW = 50  # pixels of the score chart that one system takes
 
 
@@ -70,7 +72,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= _FILTERS
+    environment.filters |= FILTERS
     return environment.get_template("report.html").render(
         task=task,
         report=report,
@@ -79,15 +81,23 @@ def render_report(
         base=base,
         verdict=report.verdict,
         tuned=tuned,
-        metrics=_metrics(report),
+        metrics=all_metrics(report),
         lower_is_better=LOWER_IS_BETTER,
         best=_best(report),
         chart=_score_chart(report, report.verdict.mark),
         per_label=_weakest_first(tuned.per_label),
         other_f1=_other_f1(report),
         matrix=_matrix(tuned, dataset.labels),
+        most_slices=MOST_SLICES,
         confusions=_confusions(tuned)[:MOST_CONFUSIONS],
         confusion_count=len(_confusions(tuned)),
+        calibrated=[system for system in report.systems if system.reliability],
+        plots=[
+            (system.name, draw_reliability(system.name, system.reliability))
+            for system in report.systems
+            if system.reliability
+        ],
+        written=[system for system in report.systems if system.writing],
         loss_svg=_inline_svg(loss_svg),
         answers=_script_json("[" + ",\n".join(map(_dump, answers)) + "]"),
         answer_count=len(answers),
@@ -122,7 +132,7 @@ class Confusion(NamedTuple):
     share: float
 
 
-def _metrics(report: Report) -> list[str]:
+def all_metrics(report: Report) -> list[str]:
     """Every metric any system has, the primary one first."""
     found = (metric for system in report.systems for metric in system.scores)
     return list(dict.fromkeys([report.metric, *found]))
@@ -131,7 +141,7 @@ def _metrics(report: Report) -> list[str]:
 def _best(report: Report) -> set[tuple[str, str]]:
     """(system, metric) of the best scores as printed, where several systems have the metric."""
     best = set()
-    for metric in _metrics(report):
+    for metric in all_metrics(report):
         values = {s.name: s.scores[metric].value for s in report.systems if metric in s.scores}
         if len(values) > 1:
             top = min(values.values()) if metric in LOWER_IS_BETTER else max(values.values())
@@ -178,6 +188,10 @@ def _pass_mark(mark: PassMark) -> str:
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def _cost(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:,.2f}" if cost >= 1 else f"{cost:.4f}"
 
 
 def _millions(count: int) -> str:
@@ -333,7 +347,7 @@ def _other_versions(report: Report, run: Run) -> dict[str, str]:
     return {k: v for k, v in run.packages.items() if report.packages.get(k, v) != v}
 
 
-_FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "number": _number,
     "interval": _interval,
     "signed": _signed,
@@ -342,6 +356,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "outcome": _outcome,
     "pass_mark": _pass_mark,
     "seconds": _seconds,
+    "cost": _cost,
     "millions": _millions,
     "script_hash": _script_hash,
 }

@@ -1,4 +1,4 @@
-"""Intervals and tests for any metric that is a function of sums over examples.
+"""Intervals for any metric that is a function of sums over examples.
 
 The bootstrap (Efron & Tibshirani 1993; for BLEU and its like Koehn 2004) draws n examples with
 replacement, many times, and scores each draw. As a metric here is a function of summed rows
@@ -24,6 +24,7 @@ import numpy as np
 from scipy import stats
 
 from burnish.evaluate.measured import Array, ValueFunction
+from burnish.evaluate.significance import paired_test
 
 MOST_NEEDED = 100_000
 """More test examples than this are not worth asking for."""
@@ -33,12 +34,19 @@ _TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its interval; `p_value` of the paired swap test, where one was made."""
+    """A value and its interval.
+
+    Attributes:
+        p_value, test: of the paired test, where one was made.
+        deviation: standard deviation of paired differences that the interval's draws amount to.
+    """
 
     value: float
     low: float
     high: float
     p_value: float = math.nan
+    test: str = ""
+    deviation: float = math.nan
 
 
 def bootstrap_interval(
@@ -77,11 +85,9 @@ def paired_difference(
 ) -> Interval:
     """Metric of a minus metric of b on the same n examples, with interval and p-value.
 
-    The p-value is that of the paired swap test (approximate randomisation; Noreen 1989): each
-    example's two answers change sides at random, (b + 1) / (m + 1) for b of m swaps at least as
-    extreme. It is exact at any n, the bootstrap is not: 4 wins and no loss on 30 examples would
-    give an interval above 0 at p = 0.125. So where the test does not reject at 1 - `level`, the
-    interval is widened to reach 0.
+    The p-value is that of `burnish.evaluate.significance.paired_test`. It is exact at any n, the
+    bootstrap is not: 4 wins and no loss on 30 examples would give an interval above 0 at p = 0.125.
+    So where the test does not reject at 1 - `level`, the interval is widened to reach 0.
 
     Args:
         statistics_a, statistics_b: [n, k], row for row the same examples.
@@ -91,10 +97,11 @@ def paired_difference(
         statistics_a, statistics_b, 1.0, value,
         resamples=resamples, seed=seed, level=level, bounds=bounds,
     )  # fmt: skip
-    p_value = _swap_test(statistics_a, statistics_b, value, resamples, seed)
+    p_value, test = paired_test(statistics_a, statistics_b, value, resamples=resamples, seed=seed)
+    low, high = found.low, found.high
     if p_value >= 1 - level:
-        return Interval(found.value, min(found.low, 0.0), max(found.high, 0.0), p_value)
-    return Interval(found.value, found.low, found.high, p_value)
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Interval(found.value, low, high, p_value, test, found.deviation)
 
 
 def paired_margin(
@@ -125,7 +132,8 @@ def paired_margin(
     point = float(margin(statistics_a.sum(axis=0), statistics_b.sum(axis=0)))
     span = (bounds[0] - factor * bounds[1], bounds[1] - factor * bounds[0])
     low, high = _interval(point, draws, len(statistics_a), level, span)
-    return Interval(point, low, high)
+    deviation = float(draws.std()) * math.sqrt(len(statistics_a))
+    return Interval(point, low, high, deviation=deviation)
 
 
 def needed_examples(difference: float, low: float, high: float, n: int) -> int | None:
@@ -185,21 +193,3 @@ def _unseen(point: float, n: int, level: float, bounds: tuple[float, float]) -> 
     p = 1 - ((1 - level) / 2) ** (1 / n)
     low, high = (point + p * (end - point) if math.isfinite(end) else point for end in bounds)
     return low, high
-
-
-def _swap_test(
-    statistics_a: Array, statistics_b: Array, value: ValueFunction, resamples: int, seed: int
-) -> float:
-    total_a, total_b = statistics_a.sum(axis=0), statistics_b.sum(axis=0)
-    observed = abs(float(value(total_a) - value(total_b)))
-    change = statistics_b - statistics_a
-    n = len(change)
-    generator = np.random.default_rng([seed, 1])
-    extreme = 0
-    block = max(1, _CELLS // n)
-    for start in range(0, resamples, block):
-        swaps = generator.integers(0, 2, size=(min(block, resamples - start), n))
-        moved = swaps.astype(np.float64) @ change
-        swapped = np.abs(value(total_a + moved) - value(total_b - moved))
-        extreme += int((swapped >= observed - _TOLERANCE).sum())
-    return (extreme + 1) / (resamples + 1)

@@ -1,8 +1,7 @@
 """Metrics of free text: ROUGE, SQuAD's exact match and token F1, BLEU and chrF.
 
-Scores equal those of rouge-score, of the official SQuAD v1.1 script and of sacrebleu (divided by
-100). With several references an answer counts against the best one; BLEU and chrF do what
-sacrebleu does.
+Scores equal those of rouge-score, of the official SQuAD scripts and of sacrebleu (divided by 100).
+With several references an answer counts against the best one; BLEU and chrF do what sacrebleu does.
 
 Reads and writes nothing.
 """
@@ -44,11 +43,15 @@ def measure_rouge(
 def measure_spans(
     written: Sequence[str], references: Sequence[Sequence[str]]
 ) -> dict[str, Measured]:
-    """The "exact_match" and "token_f1" of SQuAD v1.1's script (Rajpurkar et al. 2016)."""
+    """The "exact_match" and "token_f1" of SQuAD v2's script (Rajpurkar et al. 2018).
+
+    References of nothing but articles and punctuation count as none, and where there is no other
+    one, an answer that says nothing is right. Everywhere else v1.1's script gives the same.
+    """
     exact, overlap = [], []
     for text, several in zip(written, references, strict=True):
         given = normalize(text)
-        wanted = [normalize(reference) for reference in several]
+        wanted = [right for right in map(normalize, several) if right] or [""]
         exact.append(float(given in wanted))
         overlap.append(max(_token_f1(given.split(), right.split()) for right in wanted))
     return {
@@ -87,6 +90,8 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 def _token_f1(given: list[str], wanted: list[str]) -> float:
+    if not given or not wanted:
+        return float(given == wanted)
     hits = (Counter(given) & Counter(wanted)).total()
     return 2 * hits / (len(given) + len(wanted)) if hits else 0.0
 

@@ -1,20 +1,28 @@
 """The verdict: ship, don't ship, or not enough data, with its reason in one sentence.
 
     ship              the pass mark is met, and the paired difference to the strongest alternative
-                      lies above 0 with its whole interval
+                      lies above 0 with its whole interval, and is significant at 3% after Holm's
+                      correction over all alternatives
     don't ship        the pass mark is out of reach (the interval's upper end lies below it), or an
-                      alternative is better beyond doubt (its difference's interval lies below 0)
+                      alternative is better beyond doubt (its difference's interval lies below 0,
+                      and it is significant in the same way)
     not enough data   anything between, with the number of test examples that would decide it
 
 Reads and writes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from scipy import stats
 
 from burnish.errors import EvaluationError
 from burnish.evaluate.statistics import Interval, needed_examples
 from burnish.records import Decision, Difference, PassMark, Score, Verdict
+
+ALPHA = 0.03
+"""The level of the tests that a verdict rests on: two-sided, so that a system no better than its
+one alternative ships in 1.5% of all cases. At 0.05 it would be 2.5%, with nothing to spare."""
 
 METRIC_NAMES = {
     "accuracy": "Accuracy", "macro_f1": "Macro-F1", "micro_f1": "Micro-F1",
@@ -57,6 +65,34 @@ def decide(
         mark=mark,
         strongest=case.strongest,
         needed=case.needed() if decision == "not enough data" else None,
+    )
+
+
+def caution(verdict: Verdict, differences: Sequence[Difference], looks: int) -> str:
+    """What it does to a verdict that the test split was opened `looks` times; "" for once.
+
+    Each look is a chance to be lucky, so p-values are multiplied by the looks (Bonferroni). The
+    decision stands as it is, and says whether it would survive.
+
+    Args:
+        differences: tuned minus each alternative, on any metrics.
+    """
+    if looks < 2:
+        return ""
+    sought = (verdict.metric, verdict.strongest)
+    lead = next((each for each in differences if (each.metric, each.other) == sought), None)
+    said = f"This is look {looks} at the test split"
+    if verdict.decision == "ship" and lead is not None:
+        p = min(1.0, _p(lead) * looks)
+        if p < ALPHA:
+            return f"{said}: counted {looks} times over (p {_p_text(p)}), the lead still holds."
+        return (
+            f"{said}: counted {looks} times over (p {_p_text(p)}), the lead may be chance. Confirm "
+            "it on fresh test examples before you ship."
+        )
+    return (
+        f"{said}: what was changed between looks may have been fitted to it, so the scores can be "
+        "kinder than the truth."
     )
 
 
@@ -109,15 +145,26 @@ class _Case:
         return None if self.strongest is None else self.differences[self.strongest]
 
     @property
+    def ahead(self) -> bool:
+        """Whether tuned is better than the strongest alternative beyond doubt."""
+        difference = self.difference
+        return difference is not None and difference.low > 0 and _significant(difference)
+
+    @property
     def better(self) -> str | None:
         """The highest-scoring alternative that is better beyond doubt."""
-        names = [name for name in self.alternatives if self.differences[name].high < 0]
+        differences = self.differences
+        names = [
+            name
+            for name in self.alternatives
+            if differences[name].high < 0 and _significant(differences[name])
+        ]
         return max(names, key=lambda name: self.alternatives[name].value, default=None)
 
     def decision(self) -> Decision:
         if self.out_of_reach or self.better is not None:
             return "don't ship"
-        if self.met and self.difference is not None and self.difference.low > 0:
+        if self.met and self.ahead:
             return "ship"
         return "not enough data"
 
@@ -126,9 +173,7 @@ class _Case:
         ways = []
         difference = self.difference
         if difference is not None and (self.met or difference.value < 0):
-            ways.append(
-                needed_examples(difference.value, difference.low, difference.high, difference.n)
-            )
+            ways.append(_needed(difference))
         if not self.met:
             margin = self.margin
             ways.append(needed_examples(margin.value, margin.low, margin.high, self.tuned.n))
@@ -160,7 +205,7 @@ def _not_enough(case: _Case) -> str:
         said += ", and no alternative was measured to compare it with"
     elif case.met:
         said = f"meets {_mark(case)}, but {_open(case)}"
-    elif difference.low > 0:
+    elif case.ahead:
         said = f"{_beats(case)}, but {below}"
     else:
         said = f"{below}, and {_open(case)}"
@@ -168,6 +213,11 @@ def _not_enough(case: _Case) -> str:
         said += f"; about {needed:,} test examples would probably decide it"
     elif difference is not None:
         said += "; so small a difference is not worth more test examples"
+    if difference is not None and not case.ahead and difference.smallest is not None:
+        said += (
+            f". With {difference.n:,}, a true difference of {_figure(difference.smallest)} would "
+            "be shown four times in five"
+        )
     return f"{_subject(case)} {said}."
 
 
@@ -176,6 +226,29 @@ _REASONS: dict[Decision, Callable[[_Case], str]] = {
     "don't ship": _dont_ship,
     "not enough data": _not_enough,
 }
+
+
+def _p(difference: Difference) -> float:
+    """The p-value that decides: corrected where it stands among several."""
+    return difference.p_value if difference.p_adjusted is None else difference.p_adjusted
+
+
+def _significant(difference: Difference) -> bool:
+    """A difference without a corrected p-value (an older record) is judged by its interval."""
+    return difference.p_adjusted is None or difference.p_adjusted < ALPHA
+
+
+def _needed(difference: Difference) -> int | None:
+    """As `needed_examples`; where Holm's correction alone stands in the way, until it would not."""
+    if difference.low > 0 or difference.high < 0:
+        z_reached = stats.norm.isf(_p(difference) / 2)
+        z_wanted = stats.norm.isf(ALPHA / 2) + stats.norm.ppf(0.8)
+        return max(difference.n + 1, int(difference.n * (z_wanted / z_reached) ** 2) + 1)
+    return needed_examples(difference.value, difference.low, difference.high, difference.n)
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _subject(case: _Case) -> str:
@@ -189,8 +262,15 @@ def _beats(case: _Case) -> str:
     name, difference, score = _strongest(case)
     return (
         f"beats the strongest alternative, {_named(name)} ({_figure(score.value)}), by "
-        f"{_figure(difference.value)} {_span(difference.low, difference.high)}"
+        f"{_figure(difference.value)} {_span(difference.low, difference.high)}{_certainty(case)}"
     )
+
+
+def _certainty(case: _Case) -> str:
+    difference, several = case.difference, len(case.differences)
+    if difference is None or difference.p_adjusted is None or several < 2:
+        return ""
+    return f" (p {_p_text(difference.p_adjusted)} after Holm's correction over {several} systems)"
 
 
 def _open(case: _Case) -> str:
@@ -198,8 +278,19 @@ def _open(case: _Case) -> str:
     return (
         f"its difference to the strongest alternative, {_named(name)} ({_figure(score.value)}), "
         f"is {_figure(difference.value)} {_span(difference.low, difference.high)}, which may be "
-        "chance"
+        f"chance{_corrected(case)}"
     )
+
+
+def _corrected(case: _Case) -> str:
+    """Told where the interval excludes 0 and only the number of comparisons leaves a doubt."""
+    difference = case.difference
+    if difference is None or difference.low <= 0 <= difference.high:
+        return ""
+    several = len(case.differences)
+    among = f" among {several} comparisons" if several > 1 else ""
+    corrected = " after Holm's correction" if several > 1 else ""
+    return f"{among} (p {_p_text(_p(difference))}{corrected}; a verdict asks for less than {ALPHA})"
 
 
 def _strongest(case: _Case) -> tuple[str, Difference, Score]:
@@ -227,6 +318,8 @@ def _named(system: str) -> str:
     return {
         "zero-shot": "zero-shot prompting",
         "few-shot": "few-shot prompting",
+        "few-shot-similar": "few-shot prompting with similar examples",
+        "improved-prompt": "the improved prompt",
         "classic": "the classic baseline",
     }.get(system, system)
 

@@ -1,5 +1,13 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
+from burnish.pipeline.against import run_against
+from burnish.pipeline.judgements import (
+    human_page,
+    human_results,
+    import_human_sheet,
+    run_judge,
+    write_human_sheet,
+)
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.steps import (
     cancel_train,
@@ -20,13 +28,19 @@ __all__ = [
     "diff_data",
     "export_data",
     "fix_data",
+    "human_page",
+    "human_results",
+    "import_human_sheet",
     "init",
     "read_changes",
     "run",
+    "run_against",
     "run_base",
     "run_data",
     "run_evaluate",
+    "run_judge",
     "run_train",
     "shortlist",
+    "write_human_sheet",
     "write_proposal",
 ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BriefError
 from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
+from burnish.pipeline.servers import compared_engine, refuse_unready
 from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
 from burnish.records import (
     BaseChoice,
@@ -158,6 +159,7 @@ def run_evaluate(
     """
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
+        refuse_unready(task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = _train(workspace, task, dataset, chosen, False, tell)
@@ -168,6 +170,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
     """The whole way from the brief to the verdict; `force` repeats every step."""
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
+        refuse_unready(task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
@@ -186,6 +189,8 @@ def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None
     return run(workspace, force=force, progress=progress)
 
 
+_COMPARED = {"name", "model", "shots"}
+"""What of a compared model the report depends on; a new price is not worth asking all again."""
 _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
 """What makes the demo fit into minutes on two cores."""
 
@@ -297,6 +302,7 @@ def _evaluate(
         "metric": task.metric,
         "pass_mark": task.pass_mark.model_dump(mode="json"),
         "shots": task.prompt.shots,
+        "compare": [one.model_dump(mode="json", include=_COMPARED) for one in task.compare],
         "parents": parents,
     }
     inputs_hash = canonical_hash(depends)
@@ -320,11 +326,22 @@ def _evaluate(
             run=tuned,
             report=record,
             engine_of=lambda system: _engine(workspace, task, chosen, tuned, system),
+            compared_engine_of=compared_engine,
             renderer=_renderer(task, chosen),
             progress=progress,
+            hub_id=_hub_id(workspace, chosen),
         )
     progress(Event("evaluate", _decision(done), finished=True))
     return done
+
+
+def _hub_id(workspace: Workspace, chosen: BaseChoice) -> str:
+    """Where the base stands on the hub, as the model card names it; "" for a folder or a file."""
+    from burnish.base.catalogue import Catalogue
+
+    if known := Catalogue(workspace.catalogue).get(chosen.name):
+        return known.hub or ""
+    return chosen.name if chosen.source in ("hub", "hub-cache") else ""
 
 
 def _renderer(task: Task, chosen: BaseChoice) -> "MessageRenderer":

@@ -8,6 +8,25 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
+class Doubted(BaseModel):
+    """Something an answer says that its input lacks or contradicts.
+
+    Attributes:
+        kind: number, dose, date, name, drug, side or negation.
+        text: the words of the answer.
+        found: what the input says in their place; empty where it says nothing of the kind.
+        start, end: their place in the answer, in characters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    text: str
+    found: str
+    start: int
+    end: int
+
+
 class Answer(BaseModel):
     """What one system answered to one example.
 
@@ -18,6 +37,7 @@ class Answer(BaseModel):
         probability: of the chosen label (classify with a scored label set).
         nll, tokens: negative log-likelihood of the reference in nats, and its number of tokens.
         stopped: the system ended its answer itself, before max_new_tokens.
+        doubts: what the input lacks or contradicts (summarize and answer).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +49,7 @@ class Answer(BaseModel):
     nll: float | None = None
     tokens: int | None = None
     stopped: bool = True
+    doubts: tuple[Doubted, ...] = ()
 
 
 class AnsweredExample(BaseModel):

@@ -5,8 +5,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from burnish.records.finding import FindingKind
+from burnish.records.forgetting import Forgetting
+from burnish.records.measures import Reliability, Writing
 from burnish.records.record import Record
 from burnish.records.shortlist import LicenceVerdict
+from burnish.records.slices import Slices
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
 
 SplitName = Literal["train", "validation", "test"]
@@ -157,7 +160,13 @@ class Score(_Part):
 
 
 class Difference(_Part):
-    """The tuned system minus another on one metric, paired over the same `n` examples."""
+    """The tuned system minus another on one metric, paired over the same `n` examples.
+
+    Attributes:
+        test: that the p-value is of.
+        p_adjusted: the p-value after Holm's correction over all systems compared on this metric.
+        smallest: the smallest true difference that n examples like these show four times in five.
+    """
 
     metric: str
     other: str
@@ -166,6 +175,9 @@ class Difference(_Part):
     high: float
     p_value: float
     n: int
+    test: str = ""
+    p_adjusted: float | None = None
+    smallest: float | None = None
 
 
 class LabelScore(_Part):
@@ -178,22 +190,59 @@ class LabelScore(_Part):
     n: int
 
 
+class Tried(_Part):
+    """One of several forms of a system, compared on validation: its score there, and the choice."""
+
+    name: str
+    score: Score
+    chosen: bool
+
+
 class SystemResult(_Part):
     """How one system did on the test split.
 
     Attributes:
-        name: "zero-shot", "few-shot", "classic" or "tuned".
+        name: as in `evaluate.systems`, or of a compared model.
         description: what it is, in a sentence.
+        tried: the forms it might have had, where one was chosen on validation.
+        reliability: whether its probabilities mean what they say, where it gives them.
+        writing: empty answers, refusals, length and repetition.
         scores: metric → score.
         per_label, confusion: classify alone; confusion[reference][prediction] is a count.
+        novelty: summarize and answer; share of its word pairs that the inputs do not have.
         seconds: to answer all examples on this machine; not hashed.
     """
 
     name: str
     description: str
     scores: dict[str, Score]
+    tried: tuple[Tried, ...] = ()
+    reliability: Reliability | None = None
+    writing: Writing | None = None
     per_label: tuple[LabelScore, ...] = ()
     confusion: dict[str, dict[str, int]] = {}
+    novelty: float | None = None
+
+
+class UsageSummary(_Part):
+    """What the `n` answers of a server took, all together.
+
+    Attributes:
+        mean_seconds, median_seconds, p95_seconds: of one answer, from the first try to the answer.
+        prompt_tokens, answer_tokens: as the server counted them; None where it did not for all.
+        prompt_price, answer_price: of a million tokens, as the brief had them, in its currency.
+        cost: of all answers; None without prices or counts.
+    """
+
+    n: int
+    mean_seconds: float
+    median_seconds: float
+    p95_seconds: float
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    prompt_price: float | None = None
+    answer_price: float | None = None
+    cost: float | None = None
 
 
 class Verdict(_Part):
@@ -212,6 +261,24 @@ class Verdict(_Part):
     needed: int | None = None
 
 
+class SeedSpread(_Part):
+    """The tuned score over runs that differ in the seed alone.
+
+    Attributes:
+        deviation: standard deviation over the seeds.
+        low, high: the lowest and the highest score.
+        same_test: all were scored on the same test split; else each seed split the data anew.
+    """
+
+    seeds: tuple[int, ...]
+    metric: str
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    same_test: bool
+
+
 class Opening(_Part):
     """One opening of the sealed test split."""
 
@@ -225,10 +292,18 @@ class Report(Record):
 
     Attributes:
         openings: every time the test split was opened so far, this one included.
+        forgetting: the tuned model against its base on general texts and prompts.
+        slices: the tuned system on parts of the test split, worst first.
+        caution: what several openings do to the verdict, in a sentence; "" at the first. Not
+            hashed.
+        seeds: the spread over other seeds in the workspace, if there are any; not hashed.
         seconds: system → seconds to answer on this machine; not hashed.
+        usage: system → what its answers took, where a server gave them; not hashed.
     """
 
-    volatile: ClassVar[frozenset[str]] = Record.volatile | {"openings", "seconds"}
+    volatile: ClassVar[frozenset[str]] = Record.volatile | {
+        "openings", "caution", "seeds", "seconds", "usage",
+    }  # fmt: skip
 
     task_name: str
     task_kind: TaskKind
@@ -240,5 +315,10 @@ class Report(Record):
     systems: tuple[SystemResult, ...] = ()
     differences: tuple[Difference, ...] = ()
     verdict: Verdict | None = None
+    forgetting: Forgetting | None = None
+    slices: Slices | None = None
     openings: tuple[Opening, ...] = ()
+    caution: str = ""
+    seeds: SeedSpread | None = None
     seconds: dict[str, float] = {}
+    usage: dict[str, UsageSummary] = {}

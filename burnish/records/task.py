@@ -16,7 +16,11 @@ MetricName = Literal[
     "valid_json", "field_f1",
     "chrf", "bleu",
 ]  # fmt: skip
-SystemName = Literal["zero-shot", "few-shot", "classic", "tuned"]
+SystemName = Literal[
+    "zero-shot", "few-shot", "few-shot-similar", "improved-prompt", "classic", "tuned"
+]
+Sheet = Literal["pairwise", "rubric"]
+"""A choice between two answers, or a grade from 1 to 5 for one."""
 Use = Literal["commercial", "research", "any"]
 CleaningRule = Literal["mojibake", "html", "control", "unicode", "boilerplate", "whitespace"]
 CLEANING_RULES: tuple[CleaningRule, ...] = (
@@ -180,7 +184,23 @@ class EvaluateSettings(_Settings):
     batch_size: int = Field(32, ge=1, description="Answers written at once.")
     resamples: int = Field(2000, ge=200, description="Bootstrap resamples per interval.")
     systems: tuple[SystemName, ...] = Field(
-        ("zero-shot", "few-shot", "classic", "tuned"), description="Systems compared."
+        ("zero-shot", "few-shot", "classic", "tuned"),
+        description="Systems compared. few-shot-similar shows each input the training examples "
+        "most like it; improved-prompt has the best of several instructions on validation.",
+    )
+    forgetting: bool = Field(
+        False, description="Compare the tuned model with its base on general texts and prompts."
+    )
+    most_forgetting: float = Field(
+        0.25, ge=0, description="Rise of perplexity on general texts, as a share, that is allowed."
+    )
+    search: bool = Field(
+        False,
+        description="Choose the number of worked examples on validation, among 1, 3, 5, 8 and "
+        "prompt.shots, instead of taking prompt.shots.",
+    )
+    search_examples: int = Field(
+        40, ge=5, description="Validation examples on which prompts are compared."
     )
 
 
@@ -198,6 +218,96 @@ class ProviderSettings(_Settings):
     key_variable: str | None = Field(
         None, description="Environment variable that holds the key; the key itself stands nowhere."
     )
+    requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+
+class PeopleSettings(_Settings):
+    """What people are asked about the answers, blind, by `burnish evaluate --human`."""
+
+    criteria: str = Field(
+        "The better answer does what was asked, correctly and completely, and adds nothing that "
+        "is not so. Length is no merit.",
+        description="What makes an answer good; people read it, and so does the judge.",
+    )
+    sheets: tuple[Sheet, ...] = Field(
+        ("pairwise",),
+        min_length=1,
+        description="pairwise: which of two answers is better; rubric: a grade of 1 to 5 for each.",
+    )
+    systems: tuple[str, ...] = Field(
+        (), description="Systems whose answers are shown; none named is tuned and the strongest."
+    )
+    examples: int = Field(50, ge=1, description="Test examples on the sheets, chosen by seed.")
+
+
+class JudgeSettings(_Settings):
+    """A model that compares or grades answers, for `burnish evaluate --judge`.
+
+    Its verdict counts only where it agrees with people's votes. Prices are in your currency.
+    """
+
+    model: str | None = Field(None, description="The judge: openai-compatible:URL:MODEL.")
+    consent: str = Field(
+        "",
+        description='Your consent, in these words: "examples may leave this machine for HOST". '
+        "Needed unless HOST is this machine.",
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds the key; the key itself stands nowhere."
+    )
+    sheets: tuple[Sheet, ...] = Field(
+        ("pairwise",),
+        min_length=1,
+        description="pairwise: which of two answers is better; rubric: a grade of 1 to 5 for each.",
+    )
+    against: str | None = Field(
+        None, description="System that tuned is compared with; null is the strongest alternative."
+    )
+    examples: int = Field(200, ge=1, description="Most test examples judged, chosen by seed.")
+    show_reference: bool = Field(False, description="Send the judge the reference answer too.")
+    least_votes: int = Field(
+        30, ge=1, description="Examples with people's votes without which it decides nothing."
+    )
+    least_kappa: float = Field(
+        0.4,
+        ge=-1,
+        le=1,
+        description="Cohen's kappa with most people that the 95% interval must reach with its "
+        "lower end; 0.4 is moderate.",
+    )
+    most_bias: float = Field(
+        0.1, ge=0, le=0.5, description="Lean to a place or a length beyond which it is withheld."
+    )
+    tries: int = Field(3, ge=1, le=10, description="Times it is asked for an answer in form.")
+    prompt_price: float | None = Field(None, ge=0, description="Price of a million prompt tokens.")
+    answer_price: float | None = Field(None, ge=0, description="Price of a million answer tokens.")
+    requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
+    timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
+
+
+class CompareSettings(_Settings):
+    """A further model to compare with, behind a URL; `compare` is a list of such entries.
+
+    It gets the prompts of the tuned model and counts as an alternative in the verdict. Prices are
+    in your currency.
+    """
+
+    name: str = Field(
+        description="Its name in the report: letters, digits, - and _.", pattern=r"^[\w-]+$"
+    )
+    model: str = Field(description="Where it is: openai-compatible:URL:MODEL.")
+    consent: str = Field(
+        "",
+        description='Your consent, in these words: "examples may leave this machine for HOST". '
+        "Needed unless HOST is this machine.",
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds the key; the key itself stands nowhere."
+    )
+    shots: int = Field(0, ge=0, description="Worked examples put before each prompt.")
+    prompt_price: float | None = Field(None, ge=0, description="Price of a million prompt tokens.")
+    answer_price: float | None = Field(None, ge=0, description="Price of a million answer tokens.")
     requests: int = Field(4, ge=1, le=64, description="Requests under way at once.")
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
 
@@ -231,3 +341,8 @@ class Task(_Settings):
     provider: ProviderSettings = ProviderSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    people: PeopleSettings = PeopleSettings()
+    judge: JudgeSettings = JudgeSettings()
+    compare: tuple[CompareSettings, ...] = Field(
+        (), description="Further models to compare with, each as under compare below."
+    )

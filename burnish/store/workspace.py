@@ -9,8 +9,10 @@ datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jso
 bases/<id>/                 record.json
 runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
-reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  parts/
-burnish.db                  openings of the test split
+reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md
+                            report.json  model-card.md  against-<run>.json  parts/
+                            judge.json  judge.jsonl  people.json
+burnish.db                  openings of the test split, votes of people
 """
 
 import importlib.metadata

@@ -38,7 +38,8 @@ def labelled(text, *labels):
 def texts_of(kind, train, test, labels=(), seed=0, **settings):
     found = answer_classic(task_of(kind, **settings), labels, train, test, seed)
     assert found is not None
-    answers, description = found
+    answers, description, tried = found
+    assert tried == ()
     assert description.endswith(".")
     return [answer.text for answer in answers], answers
 
@@ -136,5 +137,37 @@ def test_classify_does_well_on_real_intents_and_repeats_itself(data):
 
 
 def test_importing_the_module_does_not_import_scikit_learn():
-    code = "import sys, burnish.evaluate.classic; sys.exit('sklearn' in sys.modules)"
+    code = "import sys, burnish.evaluate.classic_labels; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_best_on_validation_stands_for_all_and_all_are_told():
+    train = [labelled(f"{n} lorem ipsum", "often") for n in range(30)]
+    train += [labelled(f"{n} zebra crossing", "rare") for n in range(2)]
+    validation = [labelled("zebra crossing", "rare"), labelled("lorem", "often")] * 10
+    task = task_of("classify")
+    found = answer_classic(
+        task, ("often", "rare"), train, [labelled("a zebra crossing")], 0, validation
+    )
+    assert [answer.text for answer in found.answers] == ["rare"]
+    assert {each.name for each in found.tried} == {
+        "TF-IDF + logistic regression", "nearest", "majority",
+    }  # fmt: skip
+    scores = [each.score.value for each in found.tried]
+    assert scores == sorted(scores, reverse=True)
+    assert [each.chosen for each in found.tried] == [True, False, False]
+    assert found.tried[-1].name == "majority"
+    assert found.tried[-1].score.value == pytest.approx(1 / 3)  # macro-F1 of always "often"
+    assert {each.score.n for each in found.tried} == {20}
+
+
+def test_majority_wins_where_words_mislead():
+    train = [labelled("same words", "a")] * 9 + [labelled(f"{n} odd", "b") for n in range(3)]
+    validation = [labelled("odd", "a")] * 5
+    found = answer_classic(
+        task_of("classify").model_copy(update={"metric": "accuracy"}),
+        ("a", "b"), train, [labelled("odd")], 0, validation,
+    )  # fmt: skip
+    assert found.answers[0].text == "a"
+    assert found.answers[0].probability == 0.75
+    assert "most frequent" in found.description

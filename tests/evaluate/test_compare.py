@@ -145,3 +145,16 @@ def test_a_mark_over_an_unmeasured_system_is_refused():
     task = classify(pass_mark=PassMark(at_least=0.1, over="classic"))
     with pytest.raises(EvaluationError, match="classic"):
         assemble(task, LABELS, {"zero-shot": answers, "tuned": answers}, examples, DESCRIPTIONS)
+
+
+def test_differences_carry_their_test_the_correction_and_what_n_could_show():
+    comparison, _, _ = compared(classify(), tuned=0.6, few=0.5)
+    found = {(each.metric, each.other): each for each in comparison.differences}
+    zero, few = found["accuracy", "zero-shot"], found["accuracy", "few-shot"]
+    assert (zero.test, few.test) == ("McNemar's exact test",) * 2
+    assert found["macro_f1", "few-shot"].test == "permutation test"
+    assert zero.p_value < few.p_value
+    assert zero.p_adjusted == pytest.approx(2 * zero.p_value)
+    assert few.p_adjusted == max(few.p_value, zero.p_adjusted)
+    assert 0.1 < few.smallest < 0.3  # half of the examples are disagreed on
+    assert found["macro_f1", "few-shot"].smallest == pytest.approx(few.smallest, rel=0.25)

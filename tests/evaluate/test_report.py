@@ -9,23 +9,32 @@ import pytest
 from burnish.errors import EvaluationError
 from burnish.evaluate.report import _matrix, _outcome, _ticks, render_report
 from burnish.records import (
+    Abstention,
     Answer,
     AnsweredExample,
     BaseChoice,
+    ConfidenceBin,
     Dataset,
     DataSettings,
     Difference,
+    Doubted,
     LabelScore,
     Opening,
     PassMark,
     PromptSettings,
+    Reliability,
     Report,
     Run,
     Score,
+    SeedSpread,
+    Slices,
+    SliceScore,
     Split,
     SystemResult,
     Task,
+    Tried,
     Verdict,
+    Writing,
 )
 
 NASTY = (
@@ -243,9 +252,9 @@ def test_the_tables_can_be_read_aloud_and_sorted() -> None:
     assert all("scope" in attributes for attributes in parsed.all("th"))
     assert len(parsed.all("caption")) == len(parsed.all("table"))
     assert [a["aria-sort"] for a in parsed.all("th") if "aria-sort" in a] == [
+        "none",
+        "none",
         "ascending",
-        "none",
-        "none",
     ]
     named = {attributes["id"] for _, attributes in parsed.elements if "id" in attributes}
     pointed = {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a}
@@ -343,3 +352,80 @@ def test_a_report_without_a_verdict_or_a_tuned_system_is_refused() -> None:
 def test_a_loss_picture_that_is_none_or_runs_is_refused(svg: str) -> None:
     with pytest.raises(EvaluationError, match="loss picture"):
         render_report(**{**records(), "loss_svg": svg})
+
+
+def test_slices_stand_worst_first_with_a_caution() -> None:
+    given = records()
+    one = SliceScore(
+        by="ward", name=f"ICU {NASTY}", n=12, value=0.2, low=0.1, high=0.4, difference=-0.5,
+        p_value=0.001, p_adjusted=0.01, scores={"tuned": 0.2, "classic": 0.3},
+    )  # fmt: skip
+    slices = Slices(metric="macro_f1", smallest=10, scored=(one,), too_small=3)
+    given["report"] = given["report"].model_copy(update={"slices": slices})
+    text = Page(render_report(**given)).text
+    assert "Worse than the other examples by more than chance explains: ward" in text
+    assert f"ICU {NASTY}" in text
+    assert "3 slices have fewer than 10 examples" in text
+    chance = slices.model_copy(update={"scored": (one.model_copy(update={"p_adjusted": 0.4}),)})
+    given["report"] = given["report"].model_copy(update={"slices": chance})
+    assert "No slice is worse" in Page(render_report(**given)).text
+
+
+def test_what_an_answer_says_beyond_its_input_is_kept_for_the_browser() -> None:
+    given = records(n=1)
+    doubted = Doubted(kind="dose", text="20 mg", found="10 mg", start=6, end=11)
+    (row,) = given["answers"]
+    answer = row.answers["tuned"].model_copy(update={"doubts": (doubted,)})
+    given["answers"] = [row.model_copy(update={"answers": {**row.answers, "tuned": answer}})]
+    parsed = Page(render_report(**given))
+    (embedded,) = json.loads(parsed.scripts["scriptanswers"])
+    assert embedded["answers"]["tuned"]["doubts"][0]["text"] == "20 mg"
+    assert "doubts" not in embedded["answers"]["zero-shot"]
+
+
+def test_what_was_tried_how_sure_and_how_it_writes_stand_on_the_page() -> None:
+    given = records(openings=2)
+    report = given["report"]
+    bins = tuple(
+        ConfidenceBin(low=at / 10, high=(at + 1) / 10, n=at, confidence=at / 10, right=0.5)
+        for at in range(10)
+    )
+    surest = tuple(
+        Abstention(coverage=at / 10, n=at, probability=1 - at / 20, right=0.9)
+        for at in range(1, 11)
+    )
+    score = report.systems[0].scores["macro_f1"]
+    update = {
+        "tried": (Tried(name="5 examples", score=score, chosen=True),),
+        "reliability": Reliability(
+            n=45, ece=0.123, low=0.1, high=0.2, brier=0.234, bins=bins, abstentions=surest
+        ),
+        "writing": Writing(
+            n=45, empty=7, refusals=8, cut=9, looping=10, repetition=0.118, words=12,
+            reference_words=13,
+        ),
+    }  # fmt: skip
+    systems = (report.systems[0].model_copy(update=update), *report.systems[1:])
+    difference = report.differences[0].model_copy(
+        update={"p_adjusted": 0.0123, "smallest": 0.098, "test": "permutation test"}
+    )
+    seeds = SeedSpread(
+        seeds=(0, 1), metric="macro_f1", mean=0.71, deviation=0.02, low=0.69, high=0.73,
+        same_test=False,
+    )  # fmt: skip
+    changed = {"systems": systems, "differences": (difference,), "caution": "This is look 2."}
+    report = report.model_copy(update=changed | {"seeds": seeds})
+    found = Page(render_report(**given | {"report": report}))
+    text = " ".join(found.text.split())
+    assert "validation examples: 5 examples 0.500 [0.400, 0.500] (taken)." in text
+    assert "0.123[0.100, 0.200]" in text
+    assert "0.900from 0.90, n 2" in text
+    assert "zero-shot7891011.8%1213–45" in text.replace(" ", "")
+    assert "permutation test" in text
+    assert "0.012" in text
+    assert "0.098" in text
+    assert "This is look 2." in text
+    assert "Over 2 runs that differ in the seed alone, tuned macro_f1 is 0.710" in text
+    assert "each seed split the data anew" in text
+    plots = [svg for svg in found.all("svg") if svg.get("class") == "reliability"]
+    assert len(plots) == 1

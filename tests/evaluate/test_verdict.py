@@ -4,7 +4,7 @@ import pytest
 
 from burnish.errors import EvaluationError
 from burnish.evaluate.statistics import Interval
-from burnish.evaluate.verdict import METRIC_NAMES, decide
+from burnish.evaluate.verdict import METRIC_NAMES, caution, decide
 from burnish.records import METRICS, Difference, PassMark, Score
 
 ABSOLUTE = PassMark(at_least=0.6, over=None)
@@ -154,3 +154,62 @@ def test_the_mark_is_told_in_words(share, words):
 
 def test_every_metric_that_may_decide_has_a_name():
     assert {metric for metrics in METRICS.values() for metric in metrics} <= set(METRIC_NAMES)
+
+
+def corrected(p_value, p_adjusted, *, value=0.05, low=0.01, high=0.09, n=100, smallest=None):
+    return Difference(
+        metric="rougeL", other="few-shot", value=value, low=low, high=high, p_value=p_value, n=n,
+        p_adjusted=p_adjusted, smallest=smallest,
+    )  # fmt: skip
+
+
+def decided_by(tuned, found, few_shot=0.6):
+    others = {"zero-shot": score(0.3), "few-shot": score(few_shot)}
+    far = difference("zero-shot", 0.35, 0.3, 0.4)
+    return decide(ABSOLUTE, tuned, others, {"zero-shot": far, "few-shot": found})
+
+
+def test_a_lead_ships_only_if_holms_correction_leaves_it():
+    shipped = decided_by(score(0.65), corrected(0.02, 0.029))
+    assert shipped.decision == "ship"
+    assert "by 0.050 [0.010, 0.090] (p 0.029 after Holm's correction over 2 sys" in shipped.reason
+    open_ = decided_by(score(0.65), corrected(0.03, 0.06, smallest=0.057))
+    assert open_.decision == "not enough data"
+    said = "may be chance among 2 comparisons (p 0.060 after Holm's correction; a verdict asks for"
+    assert said in open_.reason
+    assert open_.reason.endswith(
+        "With 100, a true difference of 0.057 would be shown four times in five."
+    )
+    assert 240 < open_.needed < 270  # 100 * (3.01 / 1.88)²
+
+
+def test_an_alternative_too_must_be_better_after_the_correction():
+    worse = {"value": -0.05, "low": -0.09, "high": -0.01, "few_shot": 0.7}
+    few_shot = worse.pop("few_shot")
+    sure = decided_by(score(0.65), corrected(0.01, 0.02, **worse), few_shot)
+    assert sure.decision == "don't ship"
+    unsure = decided_by(score(0.65), corrected(0.03, 0.06, **worse), few_shot)
+    assert unsure.decision == "not enough data"
+    assert unsure.needed > 100
+
+
+@pytest.mark.parametrize(
+    ("p_adjusted", "looks", "words"),
+    [
+        (0.01, 1, None),
+        (0.009, 3, "look 3 at the test split: counted 3 times over (p 0.027), the lead still hol"),
+        (0.02, 3, "(p 0.060), the lead may be chance. Confirm it on fresh test examples"),
+        (0.026, 40, "(p 1.000), the lead may be chance"),
+    ],
+)
+def test_further_looks_at_the_test_split_cost_a_lead_its_certainty(p_adjusted, looks, words):
+    found = corrected(0.01, p_adjusted)
+    said = caution(decided_by(score(0.65), found), [found], looks)
+    assert said == "" if words is None else words in said
+
+
+def test_further_looks_make_other_verdicts_kinder_than_the_truth():
+    found = corrected(0.3, 0.3, low=-0.05)
+    said = caution(decided_by(score(0.65), found), [found], 2)
+    assert said.startswith("This is look 2 at the test split")
+    assert "kinder than the truth" in said

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from burnish.data.checks.facts import FactKind, common_words, facts
 from burnish.data.checks.signs import Sign, whole_text
-from burnish.data.checks.sources import Doubt, Source
-from burnish.data.checks.wording import SIDES, STOP_WORDS, stem, tokens_of, unit_of
 from burnish.data.examples import folded, shortened
+from burnish.facts.facts import FactKind, common_words, facts
+from burnish.facts.sources import Doubt, Source
+from burnish.facts.wording import SIDES, STOP_WORDS, stem, tokens_of, unit_of
 from burnish.records import Example, Task
 
 SPAN_SHARE = 0.5

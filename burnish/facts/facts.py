@@ -11,16 +11,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from burnish.data.checks.wording import (
+from burnish.facts.polarity import concept, is_denial, statements
+from burnish.facts.wording import (
     DRUG_STEMS,
     MONTHS,
     SIDES,
     STOP_WORDS,
     Token,
-    is_denial,
     numbers_in,
     set_of,
-    statements,
     stem,
     tokens_of,
     unit_of,
@@ -42,6 +41,7 @@ class Fact:
         values: the parts to be looked up: numbers as decimals, words without case.
         about: stems of the words it belongs to: the unit of a number, the place of a side.
         at: its place in the text, in characters.
+        code: a number that is part of a name ("O2", "G3") and may be said otherwise.
     """
 
     kind: FactKind
@@ -49,6 +49,7 @@ class Fact:
     values: tuple[str, ...]
     about: tuple[str, ...] = ()
     at: int = 0
+    code: bool = False
 
 
 def facts(text: str, common: Collection[str] = frozenset()) -> list[Fact]:
@@ -102,7 +103,8 @@ def numbers(tokens: Sequence[Token]) -> Iterator[Fact]:
         )
         text = _span(tokens, first, tokens[end])
         kind: FactKind = "dose" if unit else "date" if _DATE.fullmatch(token.text) else "number"
-        yield Fact(kind, text, parts, (unit,) if unit else (), token.at)
+        code = before is not None and not token.spaced
+        yield Fact(kind, text, parts, (unit,) if unit else (), token.at, code)
 
 
 _DATE = re.compile(r"\d{1,2}/\d{1,2}/(\d\d|\d{4})")
@@ -181,13 +183,19 @@ def _is_side(tokens: Sequence[Token], at: int) -> bool:
         return len(word) > 1 or not (spoken or before[-1:].isdigit())
     before = tokens[at - 1].text.casefold() if at else ""
     after = tokens[at + 1].text.casefold() if at + 1 < len(tokens) else "."
-    if after in ("-", "/"):
+    if after in ("-", "/") or (tokens[at].opens and after == "." and _asks_for_side(tokens, at)):
         return True
     if before in ("the", "my", "your", "his", "her", "on", "and", "or", "upper", "lower"):
         return after not in ("thing", "now", "track")
     if before in _NO_SIDE_BEFORE or after in _NO_SIDE_AFTER:
         return False
-    return after[0].isalpha() or before.isalpha()
+    return after[0].isalpha()
+
+
+def _asks_for_side(tokens: Sequence[Token], at: int) -> bool:
+    """ "Which knee?" "Right." names a side; "Okay?" "Right." does not."""
+    asked = {token.text.casefold() for token in tokens[max(0, at - 12) : at]}
+    return "?" in asked and bool(asked & {"which", "side"})
 
 
 def _until_stop(tokens: Sequence[Token]) -> list[Token]:
@@ -204,15 +212,16 @@ def _is_content(token: Token) -> bool:
 
 def _statements(tokens: Sequence[Token]) -> Iterator[Fact]:
     """What each clause says to be present or absent."""
-    for polarity, told in statements(tokens, questions=False):
-        about = tuple(dict.fromkeys(stem(token.text) for token in told))
-        first = next(at for at, token in enumerate(tokens) if token.at == told[0].at)
+    places = {token.at: at for at, token in enumerate(tokens)}
+    for said in (said for unit in statements(tokens, questions=False) for said in unit):
+        polarity, told = said.polarity, said.told
+        about = tuple(dict.fromkeys(concept(token.text) for token in told))
+        first = places[told[0].at]
         if polarity == "absent":
             before = range(max(0, first - 4), first)
             first = next((at for at in before if is_denial(tokens[at])), first)
         last = max(token.at for token in [*tokens[first : first + 6], told[0]] if token.is_word)
-        end = next(token for token in tokens if token.at == min(last, told[-1].at))
-        text = _span(tokens, tokens[first], end)
+        text = _span(tokens, tokens[first], tokens[places[min(last, told[-1].at)]])
         yield Fact("negation", text, (polarity,), about, told[0].at)
 
 

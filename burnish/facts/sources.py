@@ -8,16 +8,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
-from burnish.data.checks.facts import Fact, facts, numbers, sides
-from burnish.data.checks.wording import (
+from burnish.facts.facts import Fact, facts, numbers, sides
+from burnish.facts.polarity import Polarity, concept, statements
+from burnish.facts.wording import (
     MONTHS,
     OPPOSITE,
     UNITS,
-    Polarity,
+    Token,
     numbers_in,
     same_word,
-    statements,
     stem,
     tokens_of,
     unit_of,
@@ -50,6 +52,22 @@ def doubts(
     known = source if isinstance(source, Source) else Source(source)
     found = (known.doubt(fact) for fact in facts(answer, common))
     return [doubt for doubt in found if doubt is not None]
+
+
+_PARTS = frozenset([",", ";", "and", "or", "nor", "any", "like", "as", "with"])
+
+
+class _Said(NamedTuple):
+    """A word as the source has it.
+
+    Attributes:
+        asked: it was asked for and answered.
+        item: concepts of the words that it stands together with, its own among them.
+    """
+
+    text: str
+    asked: bool
+    item: frozenset[str]
 
 
 class Source:
@@ -116,13 +134,34 @@ class Source:
         return list(sides(self.tokens, source=True))
 
     @cached_property
-    def _polarities(self) -> dict[str, dict[Polarity, str]]:
-        """Stem → how the word was said, and in which form."""
-        said: dict[str, dict[Polarity, str]] = defaultdict(dict)
-        for polarity, told in statements(self.tokens):
-            for token in told:
-                said[stem(token.text)].setdefault(polarity, token.text)
-        return said
+    def _said(self) -> list[dict[str, dict[Polarity, _Said]]]:
+        """For each sentence, or question with its answer: concept → polarity → what was said."""
+        sentences = []
+        for unit in statements(self.tokens):
+            said: dict[str, dict[Polarity, _Said]] = defaultdict(dict)
+            for polarity, told, asked in unit:
+                for item in self._items(told):
+                    names = frozenset(concept(token.text) for token in item)
+                    for token in item:
+                        own = _Said(token.text, asked, names)
+                        said[concept(token.text)].setdefault(polarity, own)
+            sentences.append(said)
+        return sentences
+
+    def _items(self, told: Sequence[Token]) -> list[list[Token]]:
+        """Words that stand together: commas and conjunctions part the items of a list."""
+        items = [[told[0]]]
+        for before, token in pairwise(told):
+            between = self.tokens[self._places[before.at] + 1 : self._places[token.at]]
+            if any(other.text.casefold() in _PARTS for other in between):
+                items.append([])
+            items[-1].append(token)
+        return items
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Place in the text → place among the tokens."""
+        return {token.at: place for place, token in enumerate(self.tokens)}
 
     def has_word(self, word: str) -> bool:
         """Whether a word stands here, in another form or with a slip of typing too."""
@@ -151,7 +190,7 @@ class Source:
         missing = [value for value in fact.values if not self._has_number(value)]
         if missing:
             only_year = fact.kind == "date" and missing == list(fact.values[2:])
-            return Doubt(fact, self._instead(fact), certain=not only_year)
+            return Doubt(fact, self._instead(fact), certain=not (only_year or fact.code))
         if not fact.about or len(fact.values) > 1:
             return None
         units = self._units[fact.values[0]]
@@ -192,15 +231,38 @@ class Source:
         return Doubt(fact, "", certain=False)
 
     def _statement(self, fact: Fact) -> Doubt | None:
-        """Contradicted where the source says the opposite, and nothing else, of every word."""
-        said = [self._polarities[name] for name in fact.about if name in self._polarities]
-        opposite: Polarity = "present" if fact.values[0] == "absent" else "absent"
-        said = [forms for forms in said if len(forms) == 1]
-        if not said or any(set(forms) != {opposite} for forms in said):
+        """Contradicted where the sentences nearest to it say the opposite of most of its words.
+
+        That a thing is mentioned affirms it only weakly: one word that is denied here and merely
+        mentioned there makes no certain doubt.
+        """
+        own: Polarity = "present" if fact.values[0] == "present" else "absent"
+        opposite: Polarity = "absent" if own == "present" else "present"
+        against: list[_Said] = []
+        agreeing = 0
+        for name in fact.about:
+            said = self._nearest(name, fact.about)
+            if opposite in said and own not in said:
+                against.append(said[opposite])
+            agreeing += own in said
+        if len(against) <= agreeing:
             return None
-        found = " ".join(forms[opposite] for forms in said)
-        certain = 2 * len(said) >= len(fact.about)
+        found = " ".join(said.text for said in against)
+        most = 2 * len(against) >= len(fact.about) or len(against) > 1 + agreeing
+        weak = own == "absent" and len(against) == 1 and not against[0].asked
+        whole = any(2 * len(said.item & set(fact.about)) >= len(said.item) for said in against)
+        certain = most and whole and not weak
         return Doubt(fact, f"no {found}" if opposite == "absent" else found, certain)
+
+    def _nearest(self, name: str, about: Sequence[str]) -> dict[Polarity, _Said]:
+        """How a concept was said in the sentences that share most concepts with `about`."""
+        holding = [said for said in self._said if name in said]
+        shared = [len(said.keys() & set(about)) for said in holding]
+        nearest: dict[Polarity, _Said] = {}
+        for said, count in zip(holding, shared, strict=True):
+            if count == max(shared):
+                nearest = said[name] | nearest
+        return nearest
 
 
 def _spelled(words: Sequence[str]) -> Iterator[list[str]]:

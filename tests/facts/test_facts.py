@@ -2,8 +2,8 @@
 
 import pytest
 
-from burnish.data.checks.facts import common_words, facts
-from burnish.data.checks.sources import Source, doubts
+from burnish.facts.facts import common_words, facts
+from burnish.facts.sources import Source, doubts
 
 
 def doubted(answer: str, source: str) -> list[tuple[str, str]]:

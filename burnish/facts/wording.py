@@ -1,16 +1,13 @@
-"""How English says numbers, units, sides and absence: the words that facts are read by.
+"""How English says numbers, units, months and sides: the words that facts are read by.
 
 Reads strings; writes nothing. The lists are general: numerals, units of measure, months, the stems
-of the WHO's international non-proprietary names of drugs ("-pril", "-statin"), and words of denial.
+of the WHO's international non-proprietary names of drugs ("-pril", "-statin").
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Literal, NamedTuple
-
-Polarity = Literal["present", "absent"]
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"\.\d+|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[^\w\s]|\n")
 _SENTENCE_END = frozenset('.!?:;|\n"“(')
@@ -45,12 +42,17 @@ _NUMERALS: dict[str, int] = {
 }
 _ALSO = {
     "once": 1, "twice": 2, "thrice": 3, "couple": 2, "pair": 2, "both": 2, "dozen": 12, "o": 0,
-    "oh": 0, "a": 1, "an": 1, "single": 1, "half": 0.5, "double": 2, "triple": 3, "twin": 2,
-    "bid": 2, "tid": 3, "qid": 4,
+    "oh": 0, "a": 1, "an": 1, "single": 1, "half": 0.5, "quarter": 0.25, "double": 2, "triple": 3,
+    "twin": 2, "bid": 2, "tid": 3, "qid": 4,
 }  # fmt: skip
 _VAGUE = frozenset(["one", "first", "second", "zero", "zeroth", "third"])
 _BEGINNINGS = frozenset([*_NUMERALS, *_ALSO, "point"])
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_SCALES = {
+    "hundred": 100, "hundreds": 100, "thousand": 1000, "thousands": 1000, "million": 1_000_000,
+}  # fmt: skip
+
+_AND_A_HALF = ["and", "a", "half"]
+_FRACTIONS = {"1/2": "0.5", "1/4": "0.25", "3/4": "0.75"}
 
 _UNIT_NAMES = {
     "mg": "mg mgs milligram milligrams", "mcg": "mcg ug µg μg microgram micrograms",
@@ -105,31 +107,6 @@ STOP_WORDS = set_of(
     "yes you your mr mrs ms miss dr doctor patient patient's sir ma'am"
 )
 
-_DENIALS = set_of(
-    "no not denies denied deny denying without never negative none nor neither absent cannot nope"
-)
-_YES = set_of("yes yeah yep yup sure correct absolutely definitely right")
-_NO = set_of("no nope nah never none not nothing negative")
-_WHICH = set_of("how what when where why who which")
-_TURNS = set_of(
-    "but however except although though which who she he they patient reports reported complains "
-    "admits has had is are was were will because since until when if other than i that so also"
-)
-_REACH = {"not": 4, "cannot": 4, "never": 4}
-"""Most tokens over which a denial holds; else 12."""
-
-_LIGHT = set_of(
-    "history problem problems issue issues symptom symptoms time times last like feel feels "
-    "feeling felt seem seems seemed help helps know knows known think thought thing things "
-    "well good fine better worse much many long little significant others today recent recently "
-    "currently present presents presented past state states stated given started take takes "
-    "took able medication medications medicine medical change changes changed associated "
-    "evidence come comes came want wants make makes made anything something really back "
-    "difficulty need needs sure care follow followed status negative positive normal prior "
-    "family mother father brother sister children child"
-)
-"""Words that say too little by themselves to be affirmed or denied."""
-
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "ly", "al", "s", "y", "e")
 
 
@@ -156,7 +133,8 @@ class Token(NamedTuple):
     @property
     def is_name(self) -> bool:
         """Whether it is capitalised where only names are; abbreviations are none."""
-        return self.text[0].isupper() and self.text[1:].islower() and not self.opens
+        short = len(self.text) < 5 and not set(self.text.casefold()) & set("aeiouy")
+        return self.text[0].isupper() and self.text[1:].islower() and not self.opens and not short
 
     @property
     def is_count(self) -> bool:
@@ -188,8 +166,11 @@ def numbers_in(tokens: Sequence[Token]) -> Iterator[tuple[str, int, int]]:
     whether "one thirty four" is 134 or three numbers.
     """
     for at, token in enumerate(tokens):
-        if token.text[-1].isdigit():
-            for part in re.split(r"[/:]", token.text):
+        if token.text in _FRACTIONS:
+            yield _FRACTIONS[token.text], at, at
+        elif token.text[-1].isdigit():
+            text = token.text.removesuffix(":00")  # "four o'clock"
+            for part in re.split(r"[/:]|,(?!\d{3}(?:\D|$))", text):
                 yield _decimal(part), at, at
         elif token.text.casefold() in _BEGINNINGS:
             yield from ((value, at, last) for value, last in _spelled(tokens, at))
@@ -216,8 +197,13 @@ def _spelled(tokens: Sequence[Token], start: int) -> Iterator[tuple[str, int]]:
         if value is not None and word in ("a", "an") and at > start:
             return
         if word == "point":
-            yield from _decimals(tokens, at, total + group)
+            whole = f"{text}{total + group:.10g}" if group or not text else text
+            yield from _decimals(tokens, at, whole)
             return
+        if value == 0 and (text or group or total):
+            # "one O two": a nought is said as a figure of its own
+            text, total, group = f"{text}{total + group:.10g}0", 0, 0
+            continue
         if value is not None:
             fits = group % 100 >= 20 and group % 10 == 0 and 0 < value < 10
             fits = fits or group == 0 or (group % 100 == 0 and value < 100)
@@ -231,18 +217,21 @@ def _spelled(tokens: Sequence[Token], start: int) -> Iterator[tuple[str, int]]:
             total, group = (total, group * scale) if scale == 100 else (total + group * scale, 0)
         else:
             return
+        if not text and [each.text.casefold() for each in tokens[at + 1 : at + 4]] == _AND_A_HALF:
+            yield f"{total + group + 0.5:.10g}", at + 3
         yield f"{total + group:.10g}" if not text else _decimal(f"{text}{total + group:.10g}"), at
 
 
-def _decimals(tokens: Sequence[Token], point: int, whole: float) -> Iterator[tuple[str, int]]:
-    """ "seven point two" → 7.2."""
-    digits = ""
-    for at in range(point + 1, min(point + 4, len(tokens))):
+def _decimals(tokens: Sequence[Token], point: int, whole: str) -> Iterator[tuple[str, int]]:
+    """ "seven point two" → 7.2, "point one twenty five" → 0.125."""
+    digits, tens = "", False
+    for at in range(point + 1, min(point + 5, len(tokens))):
         value = _NUMERALS.get(tokens[at].text.casefold(), _ALSO.get(tokens[at].text.casefold()))
         if value is None or value != int(value):
             return
-        digits += str(int(value))
-        yield _decimal(f"{int(whole)}.{digits}"), at
+        digits = f"{digits[:-1]}{value}" if tens and 0 < value < 10 else f"{digits}{int(value)}"
+        tens = value >= 20
+        yield _decimal(f"{whole}.{digits}"), at
 
 
 @lru_cache(maxsize=100_000)
@@ -266,94 +255,3 @@ def same_word(word: str, other: str) -> bool:
         return True
     a, b = word[shared:], other[shared:]
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[1::-1] == b[:2] and a[2:] == b[2:])
-
-
-def is_denial(token: Token) -> bool:
-    """Whether a word denies what follows it: "no", "denies", "doesn't"."""
-    word = token.text.casefold().replace("’", "'")
-    return word in _DENIALS or word.endswith("n't")
-
-
-def statements(
-    tokens: Sequence[Token], *, questions: bool = True
-) -> Iterator[tuple[Polarity, list[Token]]]:
-    """The words of each clause that are said to be present, or absent.
-
-    A denial holds for the words after it until the sentence ends or turns. A question says
-    nothing by itself; what its answer begins with ("No.", "Yeah") decides.
-
-    Args:
-        questions: take questions with their answers; else leave them out.
-    """
-    sentences = _sentences(tokens)
-    for at, sentence in enumerate(sentences):
-        if sentence[-1].text != "?":
-            if not questions or len(sentence) > 2:  # a heading of one word says nothing
-                yield from _said(sentence)
-        elif questions and not _asks_which(sentence):
-            replies = (other for other in sentences[at + 1 : at + 4] if other[-1].text != "?")
-            polarity = _reply(next(replies, []))
-            told = [token for token in sentence if _tells(token)]
-            if polarity is not None and told:
-                yield polarity, told
-
-
-def _sentences(tokens: Sequence[Token]) -> list[list[Token]]:
-    """Sentences and lines; the speaker's name before a colon is no part of them."""
-    sentences: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.text == ":" and len(sentences[-1]) <= 3:
-            sentences[-1] = []
-            continue
-        if token.text != "\n":
-            sentences[-1].append(token)
-        if token.text in ".!?;|\n" and sentences[-1]:
-            sentences.append([])
-    return [sentence for sentence in sentences if sentence]
-
-
-def _asks_which(sentence: Sequence[Token]) -> bool:
-    """Whether yes or no would be no answer ("how long", but not "how about")."""
-    words = [token.text.casefold() for token in sentence]
-    return any(word in _WHICH and after != "about" for word, after in pairwise(words))
-
-
-def _reply(sentence: Sequence[Token]) -> Polarity | None:
-    """What the beginning of an answer says to a question; None where it may say anything."""
-    words = [token.text.casefold().replace("’", "'") for token in sentence[:6]]
-    for at, word in enumerate(words[:4]):
-        if word in _NO or word.endswith("n't"):
-            return None if {"know", "remember", "sure"} & set(words[at:]) else "absent"
-        if word in _YES:
-            return "present"
-    return None
-
-
-def _said(sentence: Sequence[Token]) -> Iterator[tuple[Polarity, list[Token]]]:
-    left, denied = 0, False
-    absent: list[Token] = []
-    present: list[Token] = []
-    for token in sentence:
-        word = token.text.casefold().replace("’", "'")
-        if is_denial(token):
-            left, denied = _REACH.get(word, 4 if word.endswith("n't") else 12), True
-        elif word in ("any", "either", "or") and denied:
-            left = max(left, 6)
-        elif word in _TURNS:
-            left = 0
-        elif _tells(token):
-            if left > 0:
-                absent.append(token)
-            elif not denied:
-                present.append(token)
-        left -= 1
-    if present:
-        yield "present", present
-    if absent:
-        yield "absent", absent
-
-
-def _tells(token: Token) -> bool:
-    word = token.text.casefold()
-    light = word in STOP_WORDS or word in SIDES or word in _LIGHT or word in UNITS
-    return token.is_word and len(word) > 3 and not light

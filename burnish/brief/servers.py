@@ -1,0 +1,48 @@
+"""Finds what cannot be right about the servers that a brief names beside its base.
+
+Reads a Task; asks no server and reads no environment.
+"""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from burnish.engines.server import read_server
+from burnish.errors import BriefError
+from burnish.records import SystemName, Task
+
+
+def server_faults(task: Task) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The keys involved, and a sentence: what was found, what was expected."""
+    if task.judge.model is not None:
+        try:
+            read_server(task.judge.model, task.judge)
+        except BriefError as error:
+            yield (
+                ("judge.model", "judge.key_variable"),
+                f"`judge.model`: {error.message} To mend it, {error.hint}.",
+            )
+    known = {*task.evaluate.systems, *(compared.name for compared in task.compare)}
+    shown = {"judge.against": (task.judge.against,), "people.systems": task.people.systems}
+    for key, names in shown.items():
+        for name in names:
+            if name is not None and (
+                name not in known or (name, key) == ("tuned", "judge.against")
+            ):
+                others = ", ".join(sorted(known - {"tuned"}))
+                yield (key,), f"`{key}` names {name!r}; expected one of {others}."
+    if len(set(task.people.systems)) == 1:
+        yield ("people.systems",), "`people.systems` names one system; expected two or more."
+    taken = set(get_args(SystemName))
+    for place, compared in enumerate(task.compare, start=1):
+        key = f"compare[{place}]"
+        if compared.name in taken:
+            yield (
+                ("compare",),
+                f"`{key}.name` is {compared.name!r}, which another system is called; expected a "
+                "name of its own.",
+            )
+        taken.add(compared.name)
+        try:
+            read_server(compared.model, compared)
+        except BriefError as error:
+            yield ("compare",), f"`{key}`: {error.message} To mend it, {error.hint}."

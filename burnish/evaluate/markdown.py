@@ -1,0 +1,59 @@
+"""The report in Markdown: verdict, scores, differences, slices, data and training.
+
+Reads the records of all steps; returns the text and writes nothing. Tables are GitHub's. Whatever
+comes from data or the brief is made harmless: it can neither break a table nor bring in HTML.
+"""
+
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from burnish.evaluate.report import FILTERS, LOWER_IS_BETTER, all_metrics
+from burnish.records import BaseChoice, Dataset, Report, Run, Task
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+MOST_SLICES = 10
+
+
+def render_markdown(
+    *, task: Task, report: Report, dataset: Dataset, run: Run, base: BaseChoice
+) -> str:
+    """The whole text; the same records give the same bytes.
+
+    Args:
+        report: with a verdict.
+    """
+    return (
+        environment()
+        .get_template("report.md.jinja")
+        .render(
+            task=task,
+            report=report,
+            dataset=dataset,
+            run=run,
+            base=base,
+            verdict=report.verdict,
+            metrics=all_metrics(report),
+            lower_is_better=LOWER_IS_BETTER,
+            most_slices=MOST_SLICES,
+        )
+    )
+
+
+def environment() -> Environment:
+    """Templates of Markdown, with the numbers of the page and `plain` for foreign text."""
+    made = Environment(
+        loader=PackageLoader("burnish.evaluate", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= FILTERS
+    made.filters["plain"] = plain
+    return made
+
+
+def plain(text: object) -> str:
+    """Any text on one line, with every mark of Markdown and HTML escaped."""
+    return _MARKS.sub(r"\\\1", " ".join(str(text).split()))
