@@ -200,8 +200,9 @@ def _leak(
 def _drop_near(pairs: Sequence[tuple[Row, Row, float]], ledger: Ledger) -> set[int]:
     """Of each cluster of near-duplicates, the rows that are near one that is kept.
 
-    Kept first: the answer that most rows of the cluster have, then the longer answer, then the
-    order of content. A row goes only if it is itself near a kept one, so chains do not collapse.
+    Kept first: the answer that most rows of the cluster have, then the row that most others are
+    near, then the longer answer, then the order of content. A row goes only if it is itself near a
+    kept one, so chains do not collapse.
     """
     near: dict[int, dict[int, float]] = defaultdict(dict)
     rows: dict[int, Row] = {}
@@ -213,7 +214,7 @@ def _drop_near(pairs: Sequence[tuple[Row, Row, float]], ledger: Ledger) -> set[i
         answers = Counter(rows[at].answer for at in cluster)
         ranked = sorted(
             (rows[at] for at in cluster),
-            key=lambda row: (-answers[row.answer], -row.words, row.content),
+            key=lambda row: (-answers[row.answer], -len(near[row.at]), -row.words, row.content),
         )
         kept: list[Row] = []
         for row in ranked:
@@ -222,7 +223,7 @@ def _drop_near(pairs: Sequence[tuple[Row, Row, float]], ledger: Ledger) -> set[i
                 kept.append(row)
                 continue
             value = near[row.at][beside.at]
-            why = _why_kept(beside, row, answers)
+            why = _why_kept(beside, row, answers, len(near[beside.at]) - len(near[row.at]))
             ledger.drop(row, "near-duplicate", kept=beside, similarity=round(value, 3), why=why)
             ledger.find(
                 "near-duplicate", (row, beside), value,
@@ -233,9 +234,11 @@ def _drop_near(pairs: Sequence[tuple[Row, Row, float]], ledger: Ledger) -> set[i
     return gone
 
 
-def _why_kept(kept: Row, gone: Row, answers: Counter[bytes]) -> str:
+def _why_kept(kept: Row, gone: Row, answers: Counter[bytes], nearer: int) -> str:
     if answers[kept.answer] != answers[gone.answer]:
         return "it has the answer of most"
+    if nearer:
+        return "more rows are near it"
     return "its answer is longer" if kept.words != gone.words else "first by content"
 
 

@@ -79,6 +79,20 @@ def test_the_answer_of_most_stays():
     assert len(gone) == 2
 
 
+def test_the_row_that_most_others_are_near_stays():
+    words = NOTE.split()
+    copies = []
+    for at in range(0, len(words) - 2, 9):
+        edited = list(words)
+        edited[at] = edited[at + 2] = "changed"
+        copies.append({"text": " ".join(edited), "answer": "Knee pain."})
+    rows = [*copies, {"text": NOTE, "answer": "Knee pain."}]
+    result = built(rows, similarity=0.75)
+    assert {drop.kept for drop in result.dropped} == {f"f.jsonl row {len(rows)}"}
+    assert len(result.dropped) == len(copies)
+    assert {drop.details["why"] for drop in result.dropped} == {"more rows are near it"}
+
+
 def test_another_number_is_another_note():
     rows = [
         {"text": NOTE, "answer": "Knee pain."},
