@@ -391,12 +391,12 @@ def test_a_record_that_is_damaged(burnish: Call) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB of its own."""
+    """A file system of 512 KiB of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
         pytest.skip("only root can mount a small disk, and only on Linux")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting is forbidden here")
     try:
@@ -406,7 +406,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up(burnish: Call, small_disk: Path) -> None:
-    write("data.csv", csv([(f"{text} and so on" * 9, label) for text, label in ROWS * 4]))
+    write("data.csv", csv([(f"{text} and so on" * 9, label) for text, label in ROWS * 40]))
     write("disk/burnish.yaml", BRIEF.format(source="../data.csv"))
     code, out, err = burnish("data", "-w", "disk", "--json")
     assert (code, out) == (2, "")
@@ -415,7 +415,7 @@ def test_a_disk_that_fills_up(burnish: Call, small_disk: Path) -> None:
     assert not list(small_disk.glob("**/.*.jsonl.*"))
     brief = files()["disk/burnish.yaml"]
     with suppress(OSError):
-        write("disk/rest", bytes(1 << 17))
+        write("disk/rest", bytes(1 << 20))
     code, out, err = burnish("init", "data.csv", "-w", "disk", "--force")
     assert (code, out) == (2, "")
     assert "The disk is full: disk/burnish.yaml" in err

@@ -142,6 +142,8 @@ def test_the_page_is_served_until_it_is_stopped_and_votes_outlive_it(tmp_path: P
         child = subprocess.Popen(
             [sys.executable, "-c", f"from burnish.cli.main import main; main({arguments!r})"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {},
+            # a shell's background job ignores SIGINT, and its children would too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         try:
             assert child.stderr is not None
