@@ -132,10 +132,10 @@ class VotingServer:
             status, content = act(handler)
         body = b"" if status == HTTPStatus.SEE_OTHER else content.encode()
         kind = "text/html" if content.startswith("<!doctype html>") else "text/plain"
-        if status >= 400:
-            handler.close_connection = True  # the body of the request may not have been read
         try:
             handler.send_response(status)
+            if status >= 400:  # the body of the request may not have been read
+                handler.send_header("Connection", "close")
             if status == HTTPStatus.SEE_OTHER:
                 handler.send_header("Location", content)
             for name, value in _HEADERS.items():
