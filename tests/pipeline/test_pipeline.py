@@ -63,7 +63,7 @@ def workspace_for(folder: Path, base: Path, kind: str, **train: Any) -> Workspac
         base=str(base),
         data=DataSettings.model_validate({"source": "rows.jsonl", **columns}),
         prompt=PromptSettings(system="Do it.", shots=1),
-        train=TrainSettings(**{"epochs": 1, "r": 2, "max_length": 300} | train),
+        train=TrainSettings(**{"dtype": "float32", "epochs": 1, "r": 2, "max_length": 300} | train),
         evaluate=EvaluateSettings(max_new_tokens=8, batch_size=4, resamples=200),
     )
     workspace = Workspace(folder)
