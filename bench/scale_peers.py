@@ -71,7 +71,7 @@ def main(rows: int) -> None:
                 "--cache_dir", str(out / "cache"), "--output", str(out / "kept"),
                 "--column", "text", "--ngram", "3", "--min_length", "0", "--num_perm", "80",
                 "--b", "20", "--r", "4", "--hash_func", "xxh3", "--hash_bits", "32",
-                "--num_proc", "2", "--idx_column", "id", "--batch_size", "10000",
+                "--num_proc", "2", "--batch_size", "10000",
             ],
         }  # fmt: skip
         measured: dict[str, list[tuple[float, float, int]]] = {name: [] for name in commands}
