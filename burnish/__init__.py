@@ -10,7 +10,8 @@ The steps of the command line as functions, each from a workspace to a record:
     report = burnish.run(workspace)
     print(report.verdict.decision, report.verdict.reason)
 
-`run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps.
+`run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps; the others go round
+them: decisions, versions and exports of data, the shortlist of bases, judges, people's votes.
 """
 
 from importlib import import_module
@@ -19,14 +20,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from burnish.errors import BurnishError
     from burnish.pipeline import (
+        cancel_train,
         demo,
+        diff_data,
+        export_data,
+        fix_data,
+        human_page,
+        human_results,
+        import_human_sheet,
         init,
+        read_changes,
         run,
+        run_against,
         run_base,
         run_data,
         run_evaluate,
+        run_judge,
         run_train,
         shortlist,
+        write_human_sheet,
         write_proposal,
     )
     from burnish.store import Workspace
@@ -36,14 +48,25 @@ _HOME = {"BurnishError": "burnish.errors", "Workspace": "burnish.store"}
 __all__ = [
     "BurnishError",
     "Workspace",
+    "cancel_train",
     "demo",
+    "diff_data",
+    "export_data",
+    "fix_data",
+    "human_page",
+    "human_results",
+    "import_human_sheet",
     "init",
+    "read_changes",
     "run",
+    "run_against",
     "run_base",
     "run_data",
     "run_evaluate",
+    "run_judge",
     "run_train",
     "shortlist",
+    "write_human_sheet",
     "write_proposal",
 ]
 

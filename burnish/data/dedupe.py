@@ -161,15 +161,21 @@ def _apply(
             if not {one.at, other.at} & gone:
                 gone |= _leak(one, other, value, role, kind, ledger, drop=removes)
         elif one.input != other.input:  # equal inputs are exact duplicates, conflicts or references
-            inner.append((one, other, value))
+            inner.append((one, other, value, alike.all(one, other)))
     inner = [pair for pair in inner if not {pair[0].at, pair[1].at} & gone]
-    agreeing = [pair for pair in inner if alike.all(*pair[:2])]
-    droppable = [pair for pair in agreeing if drops and role[pair[0].at] not in _PROTECTED]
-    gone |= _drop_near(droppable, ledger)
-    for one, other, value in inner:
+    if drops:
+        gone |= _drop_near(
+            [
+                (one, other, value)
+                for one, other, value, agreeing in inner
+                if agreeing and role[one.at] not in _PROTECTED
+            ],
+            ledger,
+        )
+    for one, other, value, agreeing in inner:
         done.ties.append((one, other))
         if not {one.at, other.at} & gone:
-            _report(task, one, other, value, kind, ledger, agreeing=alike.all(one, other))
+            _report(task, one, other, value, kind, ledger, agreeing=agreeing)
     done.pools = {
         name: [row for row in pool if row.at not in gone] for name, pool in done.pools.items()
     }
@@ -307,7 +313,7 @@ class _Likeness:
         if one.answer != other.answer and self._task.kind in _ONE_ANSWER:
             return False
         first, second = self._spool[one.at], self._spool[other.at]
-        if _numbers(read_text(first)) != _numbers(read_text(second)):
+        if _numbers(first.text) != _numbers(second.text):
             return False
         if one.answer == other.answer:
             return True
@@ -330,12 +336,7 @@ class _Texts(Sequence[str]):
         return len(self._rows)
 
     def __getitem__(self, at: int) -> str:  # type: ignore[override]
-        return read_text(self._spool[self._rows[at].at])
-
-
-def read_text(example: Example) -> str:
-    """What the model reads: inputs and earlier turns, joined."""
-    return "\n".join([*example.inputs.values(), *(turn.content for turn in example.history)])
+        return self._spool[self._rows[at].at].text
 
 
 def _numbers(text: str) -> Counter[str]:

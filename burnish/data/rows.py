@@ -4,7 +4,7 @@ Digests stand for texts, so that a million rows fit into memory. Writes nothing.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -54,21 +54,18 @@ def row_of(task: Task, example: Example, at: int) -> Row:
 
 
 class Pool(Sequence[Example]):
-    """Examples of a spool in an order of their own; some may have been replaced.
+    """Examples of a spool in an order of their own.
 
     Args:
-        items: places in the spool, or examples that stand in for theirs.
+        places: in the spool.
     """
 
-    def __init__(self, spool: Sequence[Example], items: Iterable[int | Example]) -> None:
+    def __init__(self, spool: Sequence[Example], places: Iterable[int]) -> None:
         self._spool = spool
-        self._items = list(items)
+        self._places = list(places)
 
     def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Example]:
-        return (self._example(item) for item in self._items)
+        return len(self._places)
 
     @overload
     def __getitem__(self, at: int) -> Example: ...
@@ -76,11 +73,8 @@ class Pool(Sequence[Example]):
     def __getitem__(self, at: slice) -> "Pool": ...
     def __getitem__(self, at: int | slice) -> "Example | Pool":
         if isinstance(at, slice):
-            return Pool(self._spool, self._items[at])
-        return self._example(self._items[at])
-
-    def _example(self, item: int | Example) -> Example:
-        return self._spool[item] if isinstance(item, int) else item
+            return Pool(self._spool, self._places[at])
+        return self._spool[self._places[at]]
 
 
 def _digest(text: str) -> bytes:

@@ -26,7 +26,7 @@ def doubted_spans(written: Sequence[str], examples: Sequence[Example]) -> list[t
 
     Only certain doubts count; a fact that stands in the input about something else is none.
     """
-    sources = [source_text(example) for example in examples]
+    sources = [example.text for example in examples]
     references = (text for example in examples for text in example.references)
     common = common_words([*sources, *references])
     return [
@@ -50,16 +50,11 @@ def novelty(written: Sequence[str], examples: Sequence[Example]) -> float:
     """
     new = total = 0
     for text, example in zip(written, examples, strict=True):
-        known = set(_pairs(source_text(example)))
+        known = set(_pairs(example.text))
         pairs = _pairs(text)
         total += len(pairs)
         new += sum(pair not in known for pair in pairs)
     return new / total if total else 0.0
-
-
-def source_text(example: Example) -> str:
-    """All that the model reads of an example, in order."""
-    return "\n".join([*(turn.content for turn in example.history), *example.inputs.values()])
 
 
 def _doubted(doubt: Doubt, text: str) -> Doubted:

@@ -6,9 +6,10 @@ comes from data or the brief is made harmless: it can neither break a table nor 
 
 import re
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from burnish.evaluate.report import FILTERS, LOWER_IS_BETTER, all_metrics
+from burnish.pages.templates import templates
 from burnish.records import BaseChoice, Dataset, Report, Run, Task
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
@@ -42,13 +43,7 @@ def render_markdown(
 
 def environment() -> Environment:
     """Templates of Markdown, with the numbers of the page and `plain` for foreign text."""
-    made = Environment(
-        loader=PackageLoader("burnish.evaluate", "."),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    made = templates("burnish.evaluate", escape=False)
     made.filters |= FILTERS
     made.filters["plain"] = plain
     return made

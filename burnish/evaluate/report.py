@@ -11,11 +11,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from burnish.errors import EvaluationError
 from burnish.evaluate.reliability_plot import draw_reliability
+from burnish.pages.templates import templates
 from burnish.records import (
     AnsweredExample,
     BaseChoice,
@@ -65,13 +65,7 @@ def render_report(
             f"Report {report.id} has no verdict with a tuned {report.metric} to show.",
             hint="burnish evaluate",
         )
-    environment = Environment(
-        loader=PackageLoader("burnish.evaluate", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("burnish.evaluate")
     environment.filters |= FILTERS
     return environment.get_template("report.html").render(
         task=task,

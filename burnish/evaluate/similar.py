@@ -5,7 +5,6 @@ Reads examples; writes nothing.
 
 import re
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,7 @@ def features(train: Sequence[Example], asked: Sequence[Example]) -> tuple[Any, A
 
 def parts_of(example: Example) -> list[str]:
     """All texts the model would read: the turns so far and the inputs, without empty ones."""
-    turns = (message.content for message in example.history)
-    return [part for part in chain(turns, example.inputs.values()) if part.strip()]
+    return [part for part in example.texts if part.strip()]
 
 
 def text_of(example: Example) -> str:

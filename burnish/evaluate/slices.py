@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from burnish.evaluate.faithfulness import source_text
 from burnish.evaluate.measured import Array, of_means
 from burnish.evaluate.significance import holm
 from burnish.evaluate.statistics import bootstrap_interval
@@ -109,7 +108,7 @@ def _columns(examples: Sequence[Example]) -> list[str]:
 
 def _lengths(examples: Sequence[Example]) -> list[str]:
     """Each example's part by words of input, "120 to 300 words": quarters, or fewer of few."""
-    words = [len(source_text(example).split()) for example in examples]
+    words = [len(example.text.split()) for example in examples]
     parts = max(1, min(4, 2 * len(words) // (3 * SMALLEST)))  # ties make some parts smaller
     shares = [part / parts for part in range(1, parts)]
     edges = sorted({int(edge) for edge in np.quantile(words, shares)}) if shares else []

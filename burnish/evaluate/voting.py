@@ -11,15 +11,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from burnish.errors import EvaluationError
 from burnish.evaluate.sheet import Item, Sheets
 from burnish.evaluate.sheet_file import rater_fault
+from burnish.pages.templates import templates
 from burnish.records import Vote
 
 _MOST_BYTES = 10_000
@@ -65,14 +63,7 @@ class VotingServer:
         self._save = save
         self._now = now
         self._token = secrets.token_urlsafe(16)
-        environment = Environment(
-            loader=PackageLoader("burnish.evaluate", "."),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._template = environment.get_template("voting.html")
+        self._template = templates("burnish.evaluate").get_template("voting.html")
         try:
             self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         except OSError as error:
@@ -87,12 +78,7 @@ class VotingServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._http.server_close()
 
     def serve(self) -> None:

@@ -36,6 +36,12 @@ def fix_data(workspace: Workspace, file: Path) -> list[Review]:
 
     with workspace.locked():
         dataset = _newest(workspace)
+        if not file.is_file():
+            raise DataError(
+                f"There is no file {file}.",
+                hint=f"fill in {workspace.path(dataset, 'findings.jsonl')}, or a copy of it, and "
+                "name that",
+            )
         with disk_errors(file):
             text = file.read_text(encoding="utf-8", errors="replace")
         known = {finding.ids[0] for finding in _findings(workspace, dataset) if finding.ids}
@@ -71,7 +77,7 @@ def export_data(
         BriefError: there is no such format or split. SealError: the test split was asked for.
         DataError: there is no data set yet, or no example to write.
     """
-    from burnish.data.review.export import ExportFormat, export, label_studio_config, labels_of
+    from burnish.data.review.export import ExportFormat, export_files
 
     formats: tuple[ExportFormat, ...] = get_args(ExportFormat)
     chosen = next((known for known in formats if known == format), None)
@@ -80,15 +86,14 @@ def export_data(
             f"There is no {'split ' + split if chosen else 'format ' + format}.",
             hint=f"choose a format of {', '.join(formats)}, and --split train or validation",
         )
-    task = task_of(workspace)
+    task, dataset = task_of(workspace), _newest(workspace)
     wanted: Literal["train", "validation"] = split  # type: ignore[assignment]  # the seal refuses test
-    examples = read_split(workspace, _newest(workspace), wanted)
-    write_bytes(output, export(task, examples, chosen))
-    if chosen != "label-studio":
-        return [output]
-    config = output.with_suffix(".xml")
-    write_bytes(config, label_studio_config(task, labels_of(task, examples)).encode())
-    return [output, config]
+    examples = read_split(workspace, dataset, wanted)
+    contents = export_files(task, dataset, examples, chosen).values()
+    paths = [output, output.with_suffix(".xml")][: len(contents)]
+    for path, content in zip(paths, contents, strict=True):
+        write_bytes(path, content)
+    return paths
 
 
 def read_changes(workspace: Workspace) -> Iterator[Change]:

@@ -36,6 +36,16 @@ class Example(BaseModel):
     labels: tuple[str, ...] = ()
     group: str | None = None
 
+    @property
+    def texts(self) -> list[str]:
+        """All that the model reads, in order: the turns so far, then the inputs."""
+        return [*(turn.content for turn in self.history), *self.inputs.values()]
+
+    @property
+    def text(self) -> str:
+        """The same as one text, a line end between any two."""
+        return "\n".join(self.texts)
+
 
 class Dropped(BaseModel):
     """A row that did not become an example, or left its split, and why."""

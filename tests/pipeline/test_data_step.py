@@ -145,6 +145,9 @@ def test_decisions_that_cannot_be_taken_over_change_nothing(
     with pytest.raises(DataError, match="cannot be applied"):
         decide(workspace, dataset, "personal-data", "burn it")
     assert not workspace.decisions.exists()
+    with pytest.raises(DataError, match=r"no file absent\.jsonl") as told:
+        pipeline.fix_data(workspace, Path("absent.jsonl"))
+    assert "findings.jsonl" in told.value.hint
     with pytest.raises(DataError, match="no data set yet"):
         pipeline.fix_data(workspace_for(tmp_path / "other", tiny_base), Path("x.jsonl"))
 

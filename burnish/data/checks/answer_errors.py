@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from burnish.data.checks.answer_fit import misplaced
 from burnish.data.checks.answer_support import unsupported
-from burnish.data.checks.signs import Sign, together, whole_text
+from burnish.data.checks.signs import Sign, together
 from burnish.data.examples import content_hash, excerpt, place
 from burnish.records import Example, Finding, Task
 
@@ -86,7 +86,7 @@ def _lengths(examples: Sequence[Example]) -> list[list[Sign]]:
     if not examples:
         return []
     words = np.array([len(example.answer.split()) for example in examples], dtype=float)
-    read = np.array([len(whole_text(example).split()) for example in examples], dtype=float)
+    read = np.array([len(example.text.split()) for example in examples], dtype=float)
     unusual = _deviations(np.log((words + 1) / (read + 1)))
     signs: list[list[Sign]] = []
     for at, deviation in enumerate(unusual):

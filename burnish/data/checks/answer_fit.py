@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from burnish.data.checks.signs import Sign, whole_text
+from burnish.data.checks.signs import Sign
 from burnish.data.examples import folded, place
 from burnish.records import Example, Task
 
@@ -50,7 +50,7 @@ def _vectors(examples: Sequence[Example]) -> tuple[Any, Any] | None:
     """TF-IDF of inputs and answers, rows of length 1; None where there are no words."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    inputs, answers = [whole_text(e) for e in examples], [e.answer for e in examples]
+    inputs, answers = [e.text for e in examples], [e.answer for e in examples]
     vectorizer = TfidfVectorizer(
         sublinear_tf=True, token_pattern=r"(?u)\b[^\W_]{2,}\b", dtype=np.float32
     )

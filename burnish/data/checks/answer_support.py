@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from burnish.data.checks.signs import Sign, whole_text
+from burnish.data.checks.signs import Sign
 from burnish.data.examples import folded, shortened
 from burnish.facts.facts import FactKind, common_words, facts
 from burnish.facts.sources import Doubt, Source
@@ -39,7 +39,7 @@ def unsupported(task: Task, examples: Sequence[Example]) -> list[list[Sign]]:
     """Signs for each example, in its order, strongest first."""
     if task.kind == "extract":
         return _values(examples)
-    sources = [Source(whole_text(example)) for example in examples]
+    sources = [Source(example.text) for example in examples]
     signs = _facts(examples, sources)
     if task.kind == "answer":
         return _spans(examples, signs)
@@ -50,9 +50,7 @@ def unsupported(task: Task, examples: Sequence[Example]) -> list[list[Sign]]:
 
 
 def _facts(examples: Sequence[Example], sources: Sequence[Source]) -> list[list[Sign]]:
-    common = common_words(
-        text for example in examples for text in (example.answer, whole_text(example))
-    )
+    common = common_words(text for example in examples for text in (example.answer, example.text))
     held: Counter[FactKind] = Counter()
     lacking: Counter[FactKind] = Counter()
     doubts: list[list[Doubt]] = []
@@ -121,7 +119,7 @@ def _content(text: str) -> Iterator[str]:
 
 def _spans(examples: Sequence[Example], signs: list[list[Sign]]) -> list[list[Sign]]:
     """Where answers are spans of the context, one that is none; a span needs no other support."""
-    inside = [folded(example.answer) in folded(whole_text(example)) for example in examples]
+    inside = [folded(example.answer) in folded(example.text) for example in examples]
     share = sum(inside) / max(1, len(inside))
     if share < SPAN_SHARE:
         return signs
@@ -138,7 +136,7 @@ def _values(examples: Sequence[Example]) -> list[list[Sign]]:
     lacking: Counter[str] = Counter()
     found: list[list[tuple[str, str]]] = []
     for example in examples:
-        text = whole_text(example)
+        text = example.text
         source, plain = Source(text), folded(text)
         missing = []
         for path, value in _leaves(json.loads(example.answer)):

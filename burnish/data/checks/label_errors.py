@@ -153,7 +153,7 @@ class _Data:
         carried = np.zeros((len(ordered), len(labels)), dtype=bool)
         for row, example in enumerate(ordered):
             carried[row, [column[label] for label in example.labels]] = True
-        features = _features([_text(example) for example in ordered])
+        features = _features([example.text for example in ordered])
         return cls(ordered, labels, features, carried, folds, task.multi_label, seed)
 
 
@@ -177,10 +177,6 @@ def _folds(examples: Sequence[Example], seed: int) -> NDArray[np.int64]:
     for turn, (_, _, rows) in enumerate(sorted(hands)):
         folds[rows] = turn % min(FOLDS, len(hands))
     return folds
-
-
-def _text(example: Example) -> str:
-    return "\n".join([*(turn.content for turn in example.history), *example.inputs.values()])
 
 
 def _features(texts: Sequence[str]) -> Any:

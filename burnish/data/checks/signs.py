@@ -25,8 +25,3 @@ class Sign:
 def together(signs: Sequence[Sign]) -> float:
     """The score of several signs: they add up as independent ones would (noisy or)."""
     return 1 - math.prod(1 - sign.score for sign in signs)
-
-
-def whole_text(example: Example) -> str:
-    """All that the model reads, in order."""
-    return "\n".join([*(turn.content for turn in example.history), *example.inputs.values()])

@@ -76,7 +76,7 @@ def learning_curve(
         draws = scores[_drawn_repeats(len(scores), seed)].mean(axis=1) if len(scores) > 1 else None
     else:
         labels = sorted({label for e in [*train, *validation] for label in e.labels})
-        if task.kind != "classify" or len(labels) < 2 or not any(_text(e).strip() for e in train):
+        if task.kind != "classify" or len(labels) < 2 or not any(e.text.strip() for e in train):
             return None
         method = "TF-IDF of words and characters with logistic regression."
         learner = "with TF-IDF and logistic regression"
@@ -168,7 +168,7 @@ def _predicted(
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    texts, others = [_text(e) for e in part], [_text(e) for e in validation]
+    texts, others = [e.text for e in part], [e.text for e in validation]
     vectorizers = [TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)]
     if any(_WORD.search(text) for text in texts):
         vectorizers.append(
@@ -279,9 +279,3 @@ def _power_law(sizes: _Array, scores: _Array) -> tuple[_Array, _Array, _Array]:
     best = errors.argmin(axis=1)
     rows = np.arange(len(scores))
     return a[rows, best], b[rows, best], _EXPONENTS[best]
-
-
-def _text(example: Example) -> str:
-    """What the model reads."""
-    turns = (turn.content for turn in example.history)
-    return "\n".join([*turns, *example.inputs.values()])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from burnish.data.checks.balance import balance, imbalance, language_of, resampled
+from burnish.data.checks.balance import balance, imbalance, resampled
+from burnish.data.checks.language import language_of
 from burnish.errors import DataError
 from burnish.records import METRICS, DataSettings, Example, Task
 

@@ -9,7 +9,8 @@ from typing import get_args
 
 import pytest
 
-from burnish.data.review.page import _KINDS, MOST_FINDINGS, _bars, _pieces, data_page, spelled
+from burnish.data.review.page import MOST_FINDINGS, _bars, _pieces, data_page, spelled
+from burnish.data.review.summary import KINDS
 from burnish.records import Change, CheckSettings, Dropped, Finding, FindingKind
 from burnish.records.data_checks import (
     Balance,
@@ -143,7 +144,7 @@ def whole_page(text="plain"):
 
 
 def test_every_kind_of_finding_has_a_heading():
-    assert set(_KINDS) == set(get_args(FindingKind))
+    assert set(KINDS) == set(get_args(FindingKind))
 
 
 def test_nothing_of_the_data_becomes_markup_and_unseen_characters_are_spelled_out():
