@@ -191,7 +191,8 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     from burnish.records import Task
     from burnish.train.dropout import use_gap_dropout
     from burnish.train.trainer import RowTrainer
-    from burnish.train.tune import _adapt, _arguments, peak_memory_gib
+    from burnish.train.methods import adapt
+        from burnish.train.tune import _arguments, peak_memory_gib
 
     settings = TrainSettings(max_length=1024, batch_size=BATCH, epochs=1, dtype="float32")
     data = {"train": "x.csv", "inputs": "a", "output": "b"}
@@ -208,7 +209,7 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     trained = [False] * (case["length"] - answer) + [True] * answer
     examples = [Encoded(one.tolist(), trained, truncated=False) for one in ids]
     if case["method"] == "lora":
-        model = _adapt(model, settings)
+        model = adapt(model, settings)
         use_gap_dropout(model, settings.lora_dropout)
     else:
         model.requires_grad_(True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from transformers import PreTrainedModel, TrainerState, TrainingArguments, set_seed
 
 from burnish.chat.render import Encoded, Renderer
@@ -26,15 +26,12 @@ from burnish.errors import TrainingError
 from burnish.records import Dataset, Event, Example, Progress, Run, Task, TrainSettings
 from burnish.store import Workspace, read_split
 from burnish.store.files import sha256_file, write_text
+from burnish.train.checkpoints import latest_checkpoint
 from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
-from burnish.train.trainer import (
-    Journal,
-    RowTrainer,
-    latest_checkpoint,
-    metrics_of,
-    validation_losses,
-)
+from burnish.train.journal import Journal, metrics_of, validation_losses
+from burnish.train.methods import adapt
+from burnish.train.trainer import RowTrainer
 
 
 def tune(
@@ -159,7 +156,7 @@ def _set_up(
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
-    adapted = _adapt(model, settings)
+    adapted = adapt(model, settings)
     use_gap_dropout(adapted, settings.lora_dropout)
     journal = Journal(
         folder,
@@ -178,25 +175,6 @@ def _set_up(
         callbacks=[journal],
     )
     return trainer, journal
-
-
-def _adapt(model: PreTrainedModel, settings: TrainSettings) -> PeftModel:
-    targets = settings.target_modules
-    adapters = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.r,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-    )
-    try:
-        return get_peft_model(model, adapters)
-    except ValueError as error:
-        raise TrainingError(
-            f"PEFT cannot adapt this {model.config.model_type} model: {error}",
-            hint="set train.lora_dropout: 0 (experts have none), or name other layers in "
-            "train.target_modules",
-        ) from error
 
 
 def _arguments(

@@ -25,13 +25,13 @@ def figures(name: str) -> Figures:
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_operations_are_those_that_torch_counts(method: Any) -> None:
-    from burnish.train.tune import _adapt
+    from burnish.train.methods import adapt
 
     sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 8}
     model: Any = tiny_model("llama", **sizes)
     config = model.config
     if method == "lora":
-        model = _adapt(model, TrainSettings(lora_dropout=0.0))
+        model = adapt(model, TrainSettings(lora_dropout=0.0))
     else:
         model.requires_grad_(True)
     ids = torch.randint(3, 300, (1, 64))

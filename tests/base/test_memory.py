@@ -59,14 +59,14 @@ def saved_bytes(method: str, length: int) -> tuple[float, Figures]:
     from burnish.chat.render import Encoded
     from burnish.engines.rows import make_rows, row_losses, use_rows
     from burnish.train.dropout import use_gap_dropout
-    from burnish.train.tune import _adapt
+    from burnish.train.methods import adapt
 
     sizes = {"hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 3}
     model: Any = tiny_model("llama", **sizes)
     use_rows(model)
     config = model.config
     if method == "lora":
-        model = _adapt(model, TrainSettings())
+        model = adapt(model, TrainSettings())
         use_gap_dropout(model, 0.05)
     else:
         model.requires_grad_(True)

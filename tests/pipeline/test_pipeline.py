@@ -144,7 +144,7 @@ def test_an_interrupted_training_goes_on_to_the_same_adapter(
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, tiny_base: Path) -> None:
-    from burnish.train.trainer import latest_checkpoint
+    from burnish.train.checkpoints import latest_checkpoint
 
     workspace = workspace_for(tmp_path, tiny_base, "summarize", save_steps=2)
 
