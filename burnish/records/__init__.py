@@ -73,6 +73,7 @@ from burnish.records.task import (
     SystemName,
     Task,
     TaskKind,
+    TrainMethod,
     TrainSettings,
     Use,
 )
@@ -153,6 +154,7 @@ __all__ = [
     "Table",
     "Task",
     "TaskKind",
+    "TrainMethod",
     "TrainSettings",
     "Tried",
     "Usage",

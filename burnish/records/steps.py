@@ -108,7 +108,7 @@ class ProviderJob(_Part):
 
 
 class Run(Record):
-    """A tuned adapter, or a model tuned at a provider, and how it came about.
+    """A tuned adapter or model, or one tuned at a provider, and how it came about.
 
     Attributes:
         provider: the tuning job at a provider; then there is no adapter, and what the provider
@@ -147,6 +147,11 @@ class Run(Record):
     resumed: int = 0
     device: str = ""
     dtype: str = ""
+
+    @property
+    def weights(self) -> Literal["adapter", "model"]:
+        """The run's folder that holds what was trained."""
+        return "model" if self.settings.method == "full" else "adapter"
 
 
 class Score(_Part):
