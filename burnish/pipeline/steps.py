@@ -281,7 +281,7 @@ def _train(
 
     renderer = renderer_of(task, chosen)
     with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
-        model = load_model(chosen, task.train)
+        model = load_model(chosen, task.train, training=True)
         done = tune(workspace, task, dataset, record, model, renderer, progress)
     progress(Event("train", _loss(done), finished=True))
     return done
@@ -375,7 +375,8 @@ def _engine(
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
     release_memory()
     if system == "tuned":
-        yield LocalEngine(load_tuned(chosen, task.train, workspace.path(tuned, "adapter")), end)
+        weights = workspace.path(tuned, tuned.weights)
+        yield LocalEngine(load_tuned(chosen, task.train, weights), end)
     else:
         yield LocalEngine(load_model(chosen, task.train), end)
 

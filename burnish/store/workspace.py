@@ -7,7 +7,7 @@ speed.json                  a calibration of this machine
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
                             findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
-runs/<id>/                  record.json  adapter/  checkpoints/  metrics.jsonl  loss.svg
+runs/<id>/                  record.json  adapter/ (or model/)  checkpoints/  metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md
                             report.json  model-card.md  against-<run>.json  parts/

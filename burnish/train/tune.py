@@ -1,6 +1,6 @@
 """Tune a base model on the training split: reads a data set and a base, writes runs/<id>/.
 
-adapter/         the best adapter, as PEFT stores it
+adapter/         the best adapter, as PEFT stores it; with method full model/, a whole model
 checkpoints/     to resume from, while the run is unfinished
 metrics.jsonl    loss and learning rate of each step, validation loss of each epoch
 loss.svg         the same as a picture
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, TrainerState, TrainingArguments, set_seed
+from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments, set_seed
 
 from burnish.chat.render import Encoded, Renderer
 from burnish.engines.rows import use_rows
@@ -30,8 +30,10 @@ from burnish.train.checkpoints import latest_checkpoint
 from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
 from burnish.train.journal import Journal, metrics_of, validation_losses
+from burnish.train.method_trainer import MethodTrainer
 from burnish.train.methods import adapt
-from burnish.train.trainer import RowTrainer
+from burnish.train.ranks import RankSchedule
+from burnish.train.saving import saver, weight_files
 
 
 def tune(
@@ -43,11 +45,11 @@ def tune(
     renderer: Renderer,
     progress: Progress,
 ) -> Run:
-    """Train the adapter of a started run and complete its record.
+    """Train the adapter or the model of a started run and complete its record.
 
     Args:
         run: as started in the workspace; checkpoints of an earlier attempt are resumed from.
-        model: the base, in the precision it is to be tuned in, on its device.
+        model: the base as `load_model` gives it for training: in its precision, on its device.
 
     Raises:
         TrainingError: no example can be trained on, or the loss stopped being a number.
@@ -72,7 +74,9 @@ def tune(
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     losses = validation_losses(trainer.state)
     best = losses.index(min(losses)) + 1
-    files = _finish(folder, trainer, best)
+    files = _finish(folder, run, trainer, best)
+    if run.weights == "model":
+        renderer.tokenizer.save_pretrained(str(folder / "model"))
     return workspace.complete(
         run,
         {
@@ -93,7 +97,7 @@ def tune(
             "peak_memory_gib": round(peak_memory_gib(), 2),
             "resumed": run.resumed + (checkpoint is not None),
             "device": str(trainer.args.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            "dtype": _precision(model, task.train),
         },
     )
 
@@ -149,30 +153,35 @@ def _set_up(
     train: list[Encoded],
     validation: list[Encoded],
     progress: Progress,
-) -> tuple[RowTrainer, Journal]:
+) -> tuple[MethodTrainer, Journal]:
     settings = task.train
     _refuse_missing_trackers(settings)
     in_rows = use_rows(model)
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
-    adapted = adapt(model, settings)
-    use_gap_dropout(adapted, settings.lora_dropout)
+    adapted = adapt(model, settings, _steps(settings, len(train)))
+    callbacks: list[TrainerCallback] = []
+    if isinstance(adapted, PeftModel):
+        use_gap_dropout(adapted, settings.lora_dropout)
+        if settings.method == "adalora":
+            callbacks.append(RankSchedule(adapted, folder / "checkpoints"))
     journal = Journal(
         folder,
-        lambda target: _save_adapter(adapted, target),
+        saver(adapted, settings),
         patience=settings.early_stopping_patience,
         tokens=sum(len(example.ids) for example in train),
         progress=progress,
     )
-    trainer = RowTrainer(
+    callbacks.append(journal)  # last, since it seals what the others wrote to a checkpoint
+    trainer = MethodTrainer(
         adapted,
         _arguments(task, folder, model, len(train)),
         train,
         validation,
-        tokens_per_row=settings.tokens_per_row,
+        settings,
         in_rows=in_rows,
-        callbacks=[journal],
+        callbacks=callbacks,
     )
     return trainer, journal
 
@@ -181,7 +190,6 @@ def _arguments(
     task: Task, folder: Path, model: PreTrainedModel, examples: int
 ) -> TrainingArguments:
     settings = task.train
-    steps = -(-examples // settings.batch_size) * settings.epochs
     for tracker in settings.report_to:  # keys come from the environment, names from the brief
         os.environ.setdefault(f"{tracker.upper()}_PROJECT", task.name)
     return TrainingArguments(
@@ -191,7 +199,8 @@ def _arguments(
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
-        warmup_steps=round(settings.warmup_ratio * steps),
+        lr_scheduler_kwargs=_schedule_options(settings),
+        warmup_steps=round(settings.warmup_ratio * _steps(settings, examples)),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         eval_strategy="epoch",
@@ -202,6 +211,8 @@ def _arguments(
         logging_nan_inf_filter=False,
         seed=task.seed,
         bf16=model.dtype == torch.bfloat16,
+        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=model.device.type == "cpu",
         remove_unused_columns=False,
         dataloader_pin_memory=False,
@@ -210,27 +221,34 @@ def _arguments(
     )
 
 
-def _save_adapter(model: PeftModel, target: Path) -> None:
-    """Write the adapter to a new folder, then swap it in."""
-    fresh = target.with_name(target.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(str(fresh))
-    # The path of the base differs between machines; the run's record says which base it is.
-    (fresh / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+def _steps(settings: TrainSettings, examples: int) -> int:
+    """Optimiser steps of a run that is not stopped early."""
+    return -(-examples // settings.batch_size) * settings.epochs
 
 
-def _finish(folder: Path, trainer: RowTrainer, best_epoch: int) -> dict[str, str]:
-    """Put the best adapter and the picture in place; hashes of what a repeated run makes again."""
+def _schedule_options(settings: TrainSettings) -> dict[str, float] | None:
+    if settings.lr_scheduler_type != "cosine_with_min_lr":
+        return None
+    return {"min_lr_rate": 0.1 if settings.min_lr_rate is None else settings.min_lr_rate}
+
+
+def _precision(model: PreTrainedModel, settings: TrainSettings) -> str:
+    """How the base is stored and computed with, for the record."""
+    dtype = str(model.dtype).removeprefix("torch.")
+    return f"nf4, computed in {dtype}" if settings.method == "qlora" else dtype
+
+
+def _finish(folder: Path, run: Run, trainer: MethodTrainer, best_epoch: int) -> dict[str, str]:
+    """Put the best weights and the picture in place; hashes of what a repeated run makes again."""
+    weights = folder / run.weights
     if (folder / "best").exists():
-        shutil.rmtree(folder / "adapter", ignore_errors=True)
-        (folder / "best").rename(folder / "adapter")
+        shutil.rmtree(weights, ignore_errors=True)
+        (folder / "best").rename(weights)
     svg = draw_loss_curve(metrics_of(trainer.state), best_epoch)
     write_text(folder / "loss.svg", svg)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    names = ("adapter/adapter_model.safetensors", "metrics.jsonl", "loss.svg")
-    return {name: sha256_file(folder / name) for name in names}
+    files = [*weight_files(weights), folder / "metrics.jsonl", folder / "loss.svg"]
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
 def peak_memory_gib() -> float:
