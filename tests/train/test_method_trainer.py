@@ -96,3 +96,14 @@ def test_loraplus_gives_the_matrices_b_a_higher_rate(tmp_path: Path, method: str
 def test_without_loraplus_all_rates_are_alike(tmp_path: Path) -> None:
     optimiser = trainer(tmp_path).create_optimizer()
     assert {group["lr"] for group in optimiser.param_groups} == {1e-3}
+
+
+def test_a_step_of_adalora_has_the_regulariser(tmp_path: Path) -> None:
+    made = trainer(tmp_path, method="adalora")
+    made.create_optimizer_and_scheduler(1)
+    made.training_step(made.model, made._collate(BATCH))
+    # E is 0 in a fresh adapter, so the loss alone moves neither P nor Q.
+    moved = [one.grad for key, one in made.model.named_parameters() if "lora_A" in key]
+    assert moved
+    assert all(float(grad.abs().sum()) > 0 for grad in moved if grad is not None)
+    assert all(grad is not None for grad in moved)
