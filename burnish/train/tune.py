@@ -29,6 +29,7 @@ from burnish.store.files import sha256_file, write_text
 from burnish.train.checkpoints import latest_checkpoint
 from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
+from burnish.train.fused import fuse
 from burnish.train.journal import Journal, metrics_of, validation_losses
 from burnish.train.methods import adapt
 from burnish.train.trainer import RowTrainer
@@ -158,6 +159,7 @@ def _set_up(
     set_seed(task.seed)
     adapted = adapt(model, settings)
     use_gap_dropout(adapted, settings.lora_dropout)
+    fuse(adapted)
     journal = Journal(
         folder,
         lambda target: _save_adapter(adapted, target),
