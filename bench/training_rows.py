@@ -59,7 +59,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         rows = _rows(name, Path(os.environ["BURNISH_DATA"]) / FILES[name], folder / "model")
-        lines = [json.dumps({"ids": row.ids, "trained": list(map(int, row.trained))}) for row in rows]
+        lines = [
+            json.dumps({"ids": row.ids, "trained": list(map(int, row.trained))}) for row in rows
+        ]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
         print(f"{name}: {_lengths(rows)}")
 
@@ -91,10 +93,11 @@ def _lengths(rows: list[Encoded]) -> str:
     sizes = [len(row.ids) for row in rows]
     answers = statistics.mean(sum(row.trained) for row in rows)
     cut = sum(row.truncated for row in rows)
+    common = shared_prefix([row.ids for row in rows])
     return (
-        f"{len(rows)} examples of {min(sizes)} to {max(sizes)} tokens, {statistics.mean(sizes):.0f} "
-        f"on average, {answers:.0f} of them answer; a prefix of {shared_prefix([r.ids for r in rows])} "
-        f"is common to all, {cut} cut to 1,024"
+        f"{len(rows)} examples of {min(sizes)} to {max(sizes)} tokens, "
+        f"{statistics.mean(sizes):.0f} on average, {answers:.0f} of them answer; a prefix of "
+        f"{common} is common to all, {cut} cut to 1,024"
     )
 
 

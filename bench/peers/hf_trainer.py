@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from measuring import MAX_GRAD_NORM, Clock
+from measuring import MAX_GRAD_NORM, Clock, start_adapters
 from transformers import TrainerCallback
 
 
@@ -35,10 +35,14 @@ def plain_arguments(given: argparse.Namespace, out: str) -> dict[str, Any]:
 
 
 class StepClock(TrainerCallback):
-    """Tells a Clock of every optimiser step: the log follows it at once."""
+    """Sets the adapters' start, and tells a Clock of every step: the log follows it at once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+
+    def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
+        """All trainers start from the same adapters."""
+        start_adapters(model)
 
     def on_log(self, *_: Any, logs: dict[str, Any], **__: Any) -> None:
         """The log of a step has its loss; the last log of a run has not."""

@@ -25,7 +25,7 @@ from litgpt.data import DataModule, get_sft_collate_fn
 from litgpt.finetune import lora
 from litgpt.lora import GPT, Config, mark_only_lora_as_trainable
 from litgpt.utils import load_checkpoint
-from measuring import Clock, ClippedAdamW, Row, first_a, parser, read_batches, use_threads
+from measuring import ClippedAdamW, Clock, Row, first_a, parser, read_batches
 from torch.utils.data import DataLoader
 
 NAME = "SmolLM2-135M-Instruct"
@@ -37,7 +37,7 @@ def main() -> None:
     command = parser(__doc__)
     command.add_argument("--precision", default="bf16-true", help="bf16-true, bf16-mixed, 32-true")
     given = command.parse_args()
-    use_threads(given.threads)
+    torch.set_num_threads(given.threads)
     batches = read_batches(given)
     folder = _converted(given.model)
     fabric = lightning.Fabric(devices=1, accelerator="cpu", precision=given.precision)

@@ -8,11 +8,11 @@ from the same numbers everywhere, so that loss curves can be laid over each othe
 
 import argparse
 import json
-import os
 import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,14 +108,6 @@ def start_adapters(model: torch.nn.Module, spelled: dict[str, str] | None = None
         raise SystemExit(f"{found} adapters, where {len(ADAPTED)} a layer were expected")
 
 
-def labelled(rows: list[Row], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and labels, int64 [rows, longest], padded on the right."""
-    longest = max(len(row.ids) for row in rows)
-    ids = [row.ids + [pad] * (longest - len(row.ids)) for row in rows]
-    labels = [row.labels + [IGNORED] * (longest - len(row.labels)) for row in rows]
-    return torch.tensor(ids), torch.tensor(labels)
-
-
 class Clock:
     """Takes the time, the loss and the peak of memory at the end of every optimiser step."""
 
@@ -147,7 +139,7 @@ class Clock:
             "examples": len(counted),
             "true_tokens": sum(len(row.ids) for row in counted),
             "seconds": ends[-1] - ends[0],
-            "step_seconds": [late - early for early, late in zip(ends, ends[1:], strict=False)],
+            "step_seconds": [late - early for early, late in pairwise(ends)],
             "losses": self._losses,
             "peak_gib": self._peak,
         }
@@ -169,9 +161,3 @@ class ClippedAdamW(torch.optim.AdamW):
         result = super().step(*arguments, **options)
         self._ended()
         return result
-
-
-def use_threads(threads: int) -> None:
-    """Threads of matrix products; OMP_NUM_THREADS, where it is set, must not be another number."""
-    torch.set_num_threads(threads)
-    os.environ["OMP_NUM_THREADS"] = str(threads)

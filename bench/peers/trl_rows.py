@@ -16,7 +16,7 @@ from importlib.metadata import version
 import torch
 from datasets import Dataset
 from hf_trainer import StepClock, plain_arguments
-from measuring import IGNORED, Clock, parser, read_batches, start_adapters, use_threads
+from measuring import IGNORED, Clock, parser, read_batches
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
@@ -30,7 +30,7 @@ def main() -> None:
     command.add_argument("--checkpointing", action="store_true", help="gradient checkpointing")
     command.add_argument("--compile", action="store_true", help="torch.compile")
     given = command.parse_args()
-    use_threads(given.threads)
+    torch.set_num_threads(given.threads)
     batches = read_batches(given)
     rows = [
         {"input_ids": row.ids, "completion_mask": [int(at != IGNORED) for at in row.labels]}
@@ -64,7 +64,6 @@ def main() -> None:
             ),
             callbacks=[StepClock(clock)],
         )
-        start_adapters(trainer.model)
         trainer.train()
     setting = {
         "loss_type": given.loss_type,
