@@ -1,6 +1,6 @@
 """One training with torchtune: its recipe `lora_finetune_single_device`, on the CPU.
 
-    python bench/peers/torchtune_rows.py --model DIR --rows FILE [--loss chunked] [--compile]
+    python bench/peers/torchtune_rows.py --model DIR --rows FILE [--loss chunked]
 
 The recipe is set up and trained as `tune run` does, with a configuration that names everything it
 uses. The model is torchtune's Llama 3.2, which ties its embeddings, in SmolLM2's sizes; a scale
@@ -36,7 +36,6 @@ def main() -> None:
     """Train, and print the measurements."""
     command = parser(__doc__)
     command.add_argument("--loss", default="chunked", choices=LOSSES)
-    command.add_argument("--compile", action="store_true", help="torch.compile")
     given = command.parse_args()
     torch.set_num_threads(given.threads)
     batches = read_batches(given)
@@ -46,7 +45,7 @@ def main() -> None:
         recipe.setup(cfg=settings)
         start_adapters(recipe._model, SPELLED)
         recipe.train()
-    setting = {"loss": given.loss, "micro_batch": given.micro_batch, "compile": given.compile}
+    setting = {"loss": given.loss, "micro_batch": given.micro_batch}
     recipe._metric_logger.clock.report("torchtune", version("torchtune"), setting, batches)
 
 
@@ -132,7 +131,7 @@ def _settings(given: argparse.Namespace, out: str) -> DictConfig:
             "clip_grad_norm": MAX_GRAD_NORM,
             "loss": {"_component_": LOSSES[given.loss]},
             "metric_logger": {"_component_": f"{HERE}.StepClock"},
-            "compile": given.compile,
+            "compile": False,
             "enable_activation_checkpointing": False,
         }
     )

@@ -28,7 +28,6 @@ def main() -> None:
     command.add_argument("--loss-type", default="nll", help="nll; chunked_nll where TRL has it")
     command.add_argument("--attention", default="sdpa", help="sdpa or eager")
     command.add_argument("--checkpointing", action="store_true", help="gradient checkpointing")
-    command.add_argument("--compile", action="store_true", help="torch.compile")
     given = command.parse_args()
     torch.set_num_threads(given.threads)
     batches = read_batches(given)
@@ -51,7 +50,6 @@ def main() -> None:
                 completion_only_loss=True,
                 loss_type=given.loss_type,
                 gradient_checkpointing=given.checkpointing,
-                torch_compile=given.compile,
             ),
             train_dataset=Dataset.from_list(rows),
             processing_class=AutoTokenizer.from_pretrained(given.model),
@@ -70,7 +68,6 @@ def main() -> None:
         "attention": given.attention,
         "micro_batch": given.micro_batch,
         "checkpointing": given.checkpointing,
-        "compile": given.compile,
     }
     clock.report("TRL", version("trl"), setting, batches)
 
