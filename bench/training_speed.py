@@ -13,8 +13,8 @@ was measured to bench/out/training/. A peer's environment is made like this:
     .peers/trl/bin/pip install -r bench/peers/trl.requirements.txt
 
 The comparison runs each trainer at the setting that --find chose, or else at its first one.
-torch.compile is not among the settings: TRL and torchtune, compiled, did not end two steps of two
-examples within 200 seconds.
+torch.compile is not among the settings: with it, TRL did not end two steps of two examples within
+200 seconds on one thread; torchtune was not tried long enough to tell.
 """
 
 import argparse
