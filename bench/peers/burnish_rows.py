@@ -22,8 +22,10 @@ from burnish.chat.render import Encoded
 from burnish.engines.rows import use_rows
 from burnish.records import Task
 from burnish.train.dropout import use_gap_dropout
+from burnish.train.fused import fuse
+from burnish.train.methods import adapt
 from burnish.train.trainer import RowTrainer
-from burnish.train.tune import _adapt, _arguments
+from burnish.train.tune import _arguments
 
 
 def main() -> None:
@@ -64,8 +66,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.bfloat16)
         in_rows = use_rows(model)
-        adapted = _adapt(model, task.train)
+        adapted = adapt(model, task.train)
         use_gap_dropout(adapted, task.train.lora_dropout)
+        fuse(adapted)
         arguments = _arguments(task, Path(folder), model, len(rows))
         arguments.eval_strategy, arguments.save_strategy = "no", "no"
         trainer = _InOrder(
