@@ -190,9 +190,9 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     from burnish.engines.rows import use_rows
     from burnish.records import Task
     from burnish.train.dropout import use_gap_dropout
-    from burnish.train.trainer import RowTrainer
     from burnish.train.methods import adapt
-        from burnish.train.tune import _arguments, peak_memory_gib
+    from burnish.train.trainer import RowTrainer
+    from burnish.train.tune import _arguments, peak_memory_gib
 
     settings = TrainSettings(max_length=1024, batch_size=BATCH, epochs=1, dtype="float32")
     data = {"train": "x.csv", "inputs": "a", "output": "b"}

@@ -31,6 +31,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "qwen2": {},
     "qwen3": {"head_dim": 8},
     "phi3": {"num_key_value_heads": 4},
+    "gemma2": {"head_dim": 8, "sliding_window": 9, "query_pre_attn_scalar": 16},
+    "gemma3_text": {
+        "head_dim": 8,
+        "sliding_window": 9,
+        "query_pre_attn_scalar": 16,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
     "gpt2": {"n_embd": 32, "n_head": 4, "n_layer": 2, "n_positions": 2048},
 }
 """Model type → settings beyond `SIZES`."""
@@ -45,7 +52,8 @@ def tiny_model(family: str, seed: int = 0, **settings: Any) -> PreTrainedModel:
         sizes = {key: value for key, value in sizes.items() if key != "hidden_size"}
         sizes |= {"n_inner": sizes.pop("intermediate_size")}
     model: PreTrainedModel = AutoModelForCausalLM.from_config(
-        AutoConfig.for_model(family, **sizes), attn_implementation="sdpa"
+        AutoConfig.for_model(family, **sizes),
+        attn_implementation="eager" if family == "gemma2" else "sdpa",
     )
     return model.float().eval()
 

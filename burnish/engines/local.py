@@ -9,11 +9,9 @@ from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
 from burnish.engines.engine import Constraint, Written
+from burnish.engines.layout import KeyValues, Layout, Span
 from burnish.engines.rows import (
-    KeyValues,
-    Layout,
     Row,
-    Span,
     branch_row,
     make_rows,
     row_losses,

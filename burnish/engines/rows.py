@@ -8,90 +8,24 @@ rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import torch
 from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
 from burnish.chat.render import Encoded
+from burnish.engines.attention import row_attention
+from burnish.engines.layout import Layout, Span
 
 ATTENTION = "burnish_rows"
-FAMILIES = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi3", "gpt2"})
+FAMILIES = frozenset(
+    {"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "gemma3_text"}
+)
 """Model types whose rows are proved equal to padded batches in the tests."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """Where one example's own tokens lie in a row.
-
-    `branches` are starts of alternative endings: each sees the prefix, the example's tokens
-    before the first branch, and itself, but no other branch.
-    """
-
-    start: int
-    stop: int
-    branches: tuple[int, ...] = ()
-
-
-class KeyValues:
-    """Keys and values of several examples, layer by layer, for answers written token by token.
-
-    Attributes:
-        lengths: int64 [examples], tokens stored for each.
-    """
-
-    def __init__(self, config: Any, lengths: Sequence[int], new: int, dtype: torch.dtype) -> None:
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        shape = (config.num_hidden_layers, 2, len(lengths), heads, max(lengths) + new, size)
-        self._store = torch.zeros(shape, dtype=dtype)
-        self.lengths = torch.tensor(lengths)
-
-    def to(self, device: torch.device) -> "KeyValues":
-        """Move to a device, in place."""
-        self._store, self.lengths = self._store.to(device), self.lengths.to(device)
-        return self
-
-    def fill(self, layer: int, index: int, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Store the prompt of one example: [heads, tokens, head size] each."""
-        self._store[layer, 0, index, :, : keys.shape[1]] = keys
-        self._store[layer, 1, index, :, : values.shape[1]] = values
-
-    def append(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Store one new token of every example ([examples, heads, head size] each).
-
-        Returns:
-            [2, examples, heads, longest, head size], keys and values with the new token.
-        """
-        rows = torch.arange(len(self.lengths), device=self.lengths.device)
-        self._store[layer, 0, rows, :, self.lengths] = keys
-        self._store[layer, 1, rows, :, self.lengths] = values
-        return self._store[layer, :, :, :, : int(self.lengths.max()) + 1]
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Forget all examples but these."""
-        self._store = self._store[:, :, rows].clone()
-        self.lengths = self.lengths[rows]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which tokens of a row may see which.
-
-    Attributes:
-        prefix: number of tokens, at the row's start, that all examples share.
-        spans: each example's own tokens, in order and without gaps.
-        store: where keys and values are kept for answering, one entry a span.
-        writing: the row is one new token of each example in `store`; there are no spans.
-    """
-
-    prefix: int = 0
-    spans: tuple[Span, ...] = ()
-    store: KeyValues | None = None
-    writing: bool = False
+JOINT = 0.85
+"""Speed of one row on all cores, over that of as many rows side by side; measured on two cores."""
 
 
 @dataclass(frozen=True)
@@ -124,22 +58,26 @@ def use_rows(model: PreTrainedModel) -> bool:
     return True
 
 
-def make_rows(examples: Sequence[Encoded], tokens_per_row: int, *, share: bool) -> list[Row]:
-    """Lay examples into rows of at most `tokens_per_row` tokens (one longer example is a row).
+def make_rows(
+    examples: Sequence[Encoded], tokens_per_row: int, *, share: bool, workers: int = 1
+) -> list[Row]:
+    """Lay examples into rows of about `tokens_per_row` tokens, longest row first.
 
     Args:
+        tokens_per_row: beside the common prefix; one longer example is a row.
         share: put several examples in a row; otherwise each has a row of its own.
+        workers: how many rows run at the same time; there are as many rows for each, of about
+            equal length, unless one row for all would take less time.
     """
-    groups: list[list[int]] = []
-    prefix = _common_prefix(examples) if share else 0
-    size = 0
-    for index, example in enumerate(examples):
-        own = len(example.ids) - prefix
-        if not groups or not share or size + own > tokens_per_row:
-            groups.append([])
-            size = prefix
-        groups[-1].append(index)
-        size += own
+    if not share:
+        return [_loss_row(examples, [number], 0) for number in range(len(examples))]
+    prefix = _common_prefix(examples)
+    own = [len(example.ids) - prefix for example in examples]
+    groups = _group(own, tokens_per_row, 1)
+    if workers > 1:
+        split = _group(own, tokens_per_row // workers, workers)
+        if _time(split, own, prefix, workers) < _time(groups, own, prefix, 1) / (workers * JOINT):
+            groups = split
     return [_loss_row(examples, group, prefix if len(group) > 1 else 0) for group in groups]
 
 
@@ -196,136 +134,33 @@ def shared_prefix(prompts: Sequence[list[int]]) -> int:
     return limit
 
 
-def row_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    layout: Layout | None = None,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    sliding_window: int | None = None,
-    **options: Any,
-) -> tuple[torch.Tensor, None]:
-    """Exact attention over the examples of one row, as transformers' attention registry wants it.
+def _group(own: Sequence[int], most: int, workers: int) -> list[list[int]]:
+    """Examples in groups of about `most` tokens: each goes to the shortest group, longest first.
 
     Args:
-        query: [1, heads, tokens, head size]; key and value may have fewer heads.
-        layout: of the row; without it this is ordinary attention.
-        sliding_window: how far back a token sees, in tokens of its own example.
-
-    Returns:
-        [1, tokens, heads, head size], and no weights.
+        own: tokens of each example.
+        workers: the number of groups is a multiple of it, where there are so many examples.
     """
-    if layout is None:
-        out, _ = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout, scaling, **options
-        )
-        return out, None
-    if layout.writing:
-        return _write_one(module, query, key, value, layout, scaling, sliding_window), None
-    if layout.store is not None:
-        seen = zip(_seen(key, layout), _seen(value, layout), strict=True)
-        for index, (keys, values) in enumerate(seen):
-            layout.store.fill(_layer(module), index, keys[0], values[0])
-    groups = query.shape[1] // key.shape[1]
-    key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    head = layout.prefix
-    prefix, *own = query.split([head, *(span.stop - span.start for span in layout.spans)], dim=2)
-    outputs = []
-    if head:
-        first = (prefix, key[:, :, :head], value[:, :, :head])
-        outputs.append(_attend(*first, 0, Span(0, head), scaling, dropout, sliding_window))
-    outputs += [
-        _attend(new, keys, values, head, span, scaling, dropout, sliding_window)
-        for span, new, keys, values in zip(
-            layout.spans, own, _seen(key, layout), _seen(value, layout), strict=True
-        )
-    ]
-    return torch.cat(outputs, dim=2).transpose(1, 2), None
+    order = sorted(range(len(own)), key=lambda number: -own[number])
+    count = -(-sum(own) // max(most, max(own)) // workers) * workers
+    while True:
+        groups: list[list[int]] = [[] for _ in range(min(count, len(own)))]
+        sizes = [0] * len(groups)
+        for number in order:
+            at = sizes.index(min(sizes))
+            groups[at].append(number)
+            sizes[at] += own[number]
+        if len(groups) == len(own) or max(sizes) <= max(most, own[order[0]]):
+            return groups
+        count += workers
 
 
-def _attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    head: int,
-    span: Span,
-    scaling: float | None,
-    dropout: float,
-    window: int | None,
-) -> torch.Tensor:
-    """Attention of one example's own tokens over the first `head` tokens and themselves."""
-    mask = None
-    if head or span.branches or (window is not None and window < key.shape[2]):
-        mask = _mask(head, span, window, query.device)
-    return functional.scaled_dot_product_attention(
-        query, key, value, mask, dropout, is_causal=mask is None, scale=scaling
-    )
-
-
-def _seen(tensor: torch.Tensor, layout: Layout) -> list[torch.Tensor]:
-    """Keys or values of the prefix and of an example's own tokens, for each example.
-
-    One split for all examples: its gradient is one concatenation, where slices would each fill a
-    tensor of the whole row with zeros.
-    """
-    sizes = [layout.prefix, *(span.stop - span.start for span in layout.spans)]
-    prefix, *own = tensor.split(sizes, dim=2)
-    return [torch.cat([prefix, part], dim=2) for part in own] if layout.prefix else own
-
-
-@lru_cache(maxsize=64)  # every layer asks for the same masks
-def _mask(head: int, span: Span, window: int | None, device: torch.device) -> torch.Tensor:
-    """True where a token may look, [own, head + own]."""
-    own = span.stop - span.start
-    places = torch.arange(own, device=device)
-    branch = torch.zeros(own, dtype=torch.long, device=device)
-    for start in span.branches:
-        branch[start - span.start :] += 1
-    same = (branch[None, :] == 0) | (branch[None, :] == branch[:, None])
-    visible = (places[None, :] <= places[:, None]) & same
-    mask = torch.cat([torch.ones(own, head, dtype=torch.bool, device=device), visible], dim=1)
-    if window is not None:
-        first = torch.tensor([span.start, *span.branches], device=device) - span.start
-        stem = int(first[1]) if span.branches else own
-        depth = torch.where(branch == 0, places, stem + places - first[branch])
-        seen = torch.cat([torch.arange(head, device=device), head + depth])
-        mask &= head + depth[:, None] - seen[None, :] < window
-    return mask
-
-
-def _write_one(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    layout: Layout,
-    scaling: float | None,
-    window: int | None,
-) -> torch.Tensor:
-    """Attention of one new token of each example over all its tokens so far."""
-    store = layout.store
-    if store is None:
-        raise ValueError("a row that writes needs a store")
-    keys, values = store.append(_layer(module), key[0].transpose(0, 1), value[0].transpose(0, 1))
-    places = torch.arange(keys.shape[2], device=keys.device)
-    mask = places[None, :] <= store.lengths[:, None]
-    if window is not None:
-        mask &= store.lengths[:, None] - places[None, :] < window
-    examples, heads = keys.shape[:2]
-    # Query heads that share a key head become rows of one small matrix.
-    grouped = query[0].transpose(0, 1).reshape(examples, heads, -1, query.shape[-1])
-    out = functional.scaled_dot_product_attention(
-        grouped, keys, values, mask[:, None, None, :], scale=scaling
-    )
-    return out.reshape(1, examples, query.shape[1], query.shape[-1])
-
-
-def _layer(module: torch.nn.Module) -> int:
-    return int(module.layer_idx)  # type: ignore[arg-type]
+def _time(groups: Sequence[Sequence[int]], own: Sequence[int], prefix: int, workers: int) -> int:
+    """Tokens that the busiest worker runs, when each takes the next group as it is free."""
+    busy = [0] * workers
+    for group in groups:
+        busy[busy.index(min(busy))] += prefix + sum(own[number] for number in group)
+    return max(busy)
 
 
 def _common_prefix(examples: Sequence[Encoded]) -> int:

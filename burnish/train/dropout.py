@@ -6,11 +6,26 @@ gaps apart (Devroye 1986, chapter X), so drawing the gaps gives the same distrib
 times as many draws.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
+
+_thread = threading.local()
+
+
+@contextmanager
+def drawing(seed: int) -> Iterator[None]:
+    """Draw dropped elements from this seed, in this thread, whatever other threads draw."""
+    _thread.generator = torch.Generator().manual_seed(seed)
+    try:
+        yield
+    finally:
+        del _thread.generator
 
 
 class GapDropout(torch.nn.Module):
@@ -24,7 +39,7 @@ class GapDropout(torch.nn.Module):
         """The same shape as `x`."""
         if not self.training:
             return x
-        places = _places(x.numel(), self.p)
+        places = draw_places(x.numel(), self.p)
         dropped: torch.Tensor = _Drop.apply(x, places, 1 / (1 - self.p))  # type: ignore[no-untyped-call]
         return dropped
 
@@ -44,27 +59,29 @@ class _Drop(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, places: torch.Tensor, scale: float) -> torch.Tensor:
         ctx.save_for_backward(places)
         ctx.scale = scale
-        return _drop(x, places, scale)
+        return drop(x, places, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (places,) = ctx.saved_tensors
-        return _drop(grads[0], places, ctx.scale), None, None
+        return drop(grads[0], places, ctx.scale), None, None
 
 
-def _drop(x: torch.Tensor, places: torch.Tensor, scale: float) -> torch.Tensor:
+def drop(x: torch.Tensor, places: torch.Tensor, scale: float) -> torch.Tensor:
+    """A copy of `x` times `scale`, zero at `places` of its elements in order."""
     out = x.contiguous() * scale
     out.view(-1).index_fill_(0, places, 0)
     return out
 
 
-def _places(n: int, p: float) -> torch.Tensor:
+def draw_places(n: int, p: float) -> torch.Tensor:
     """Places, int64 in order, at which `n` independent trials with probability `p` succeed."""
+    generator = getattr(_thread, "generator", None)
     at, parts = 0, []
     while at < n:
         expected = (n - at) * p
         draws = int(expected + 4 * expected**0.5) + 8
-        gaps = torch.empty(draws, dtype=torch.float64).geometric_(p)
+        gaps = torch.empty(draws, dtype=torch.float64).geometric_(p, generator=generator)
         places = gaps.cumsum(0).long() + (at - 1)
         parts.append(places)
         at = int(places[-1]) + 1

@@ -16,6 +16,7 @@ from burnish.train.methods import Tuned, base_of
 from burnish.train.noise import add_noise
 from burnish.train.ranks import add_orthogonality
 from burnish.train.trainer import RowTrainer
+from burnish.train.workers import Workers
 
 
 class MethodTrainer(RowTrainer):
@@ -49,14 +50,14 @@ class MethodTrainer(RowTrainer):
         self._settings = settings
         if settings.neftune_noise_alpha is not None:
             add_noise(base_of(model), settings.neftune_noise_alpha)
+            self._workers = Workers(1)  # the noise of all rows is drawn from one generator
         if settings.label_smoothing_factor:
             self._losses = _Smoothed(self._losses, settings.label_smoothing_factor, in_rows)
 
-    def _collate(self, examples: Sequence[Encoded]) -> dict[str, Any]:
-        batch = super()._collate(examples)
-        if self._settings.neftune_noise_alpha is not None:  # noise belongs to one example alone
-            batch["rows"] = make_rows(examples, self._settings.tokens_per_row, share=False)
-        return batch
+    def _cut(self, examples: Sequence[Encoded]) -> list[Row]:
+        if self._settings.neftune_noise_alpha is None or not self._adapted.training:
+            return super()._cut(examples)
+        return make_rows(examples, self.tokens_per_row, share=False)  # noise is of one example
 
     def training_step(
         self,

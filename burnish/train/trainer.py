@@ -4,16 +4,25 @@ What happens in a step is `RowTrainer.training_step`. All else (schedule, clippi
 trackers, several devices) is transformers'.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from peft.tuners.lora.layer import ParamWrapper
+from torch import nn
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
 from burnish.engines.rows import Row, make_rows, row_losses
+from burnish.train.dropout import drawing
+from burnish.train.workers import Workers
+
+SHORTEST_ROW = 64
+"""Where rows as short as this do not fit, nothing does."""
+VALIDATED_TOGETHER = 32
 
 
 class RowTrainer(Trainer):
@@ -22,6 +31,9 @@ class RowTrainer(Trainer):
     Args:
         tokens_per_row: a batch of more tokens runs as several rows; the step is the same.
         in_rows: the model attends over rows; otherwise every example is a row of its own.
+
+    Attributes:
+        tokens_per_row: as given, or less where memory ran out.
     """
 
     def __init__(
@@ -35,26 +47,23 @@ class RowTrainer(Trainer):
         in_rows: bool,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self._cut: Callable[[Sequence[Encoded]], list[Row]] = lambda examples: make_rows(
-            examples, tokens_per_row, share=in_rows
-        )
+        self.tokens_per_row = tokens_per_row
+        self._in_rows = in_rows
         self._losses = row_losses if in_rows else stock_losses
         self._adapted = model
+        self._trained = [weight for weight in model.parameters() if weight.requires_grad]
+        self._workers = Workers(arguments.per_device_train_batch_size if _may_share(model) else 1)
         self._examples = len(train)
-        self._validation = sorted(validation, key=lambda example: len(example.ids))
+        self._validation = validation
         super().__init__(
             model=model,
             args=arguments,
             train_dataset=train,
             eval_dataset=validation,
-            data_collator=self._collate,
+            data_collator=lambda examples: {"examples": examples},
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)  # progress is told by the journal
-
-    def _collate(self, examples: Sequence[Encoded]) -> dict[str, Any]:
-        weights = torch.tensor([example.weight for example in examples])
-        return {"rows": self._cut(examples), "weights": weights}
 
     def training_step(
         self,
@@ -64,37 +73,97 @@ class RowTrainer(Trainer):
     ) -> torch.Tensor:
         """One optimiser step's gradients: the weighted mean loss over the batch's answer tokens.
 
-        Dropout is drawn from the seed and the step's number, so a resumed run repeats it.
+        Several processes share the batch and add up. Where memory runs out, rows become half as
+        long and the step is done again.
         """
         model.train()
-        torch.manual_seed(self.args.seed * 1_000_003 + self.state.global_step)
-        rows: list[Row] = inputs["rows"]
-        weights = [inputs["weights"][row.owners].to(self.args.device) for row in rows]
-        count = sum(float(weight.sum()) for weight in weights)
+        batch: list[Encoded] = inputs["examples"]
+        weights = sum(example.weight * sum(example.trained) for example in batch)
+        (count,) = self._added_up([torch.tensor(weights, dtype=torch.float64)])
+        while True:
+            try:
+                loss = self._backward(batch, float(count))
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error) or self.tokens_per_row <= SHORTEST_ROW:
+                    raise
+            self.tokens_per_row //= 2
+            self._adapted.zero_grad()
+        moved = [(weight, weight.grad) for weight in self._trained if weight.grad is not None]
+        loss, *gradients = self._added_up([loss, *(gradient for _, gradient in moved)])
+        for (weight, _), gradient in zip(moved, gradients, strict=True):
+            weight.grad = gradient
+        return loss
+
+    def _backward(self, batch: Sequence[Encoded], count: float) -> torch.Tensor:
+        """Leave the gradients of this process's examples in the weights; the loss.
+
+        Dropout is drawn from the seed, the step's number and the row: a resumed run repeats it.
+        """
+        seed = (self.args.seed * 1_000_003 + self.state.global_step) * 1009
+        rows = self._cut(batch)
+        jobs = [
+            partial(self._row_gradients, row, batch, count, seed + number)
+            for number, row in enumerate(rows)
+        ]
         total = torch.zeros((), device=self.args.device)
-        for row, weight in zip(rows, weights, strict=True):
-            with self.compute_loss_context_manager():
-                loss = (self._losses(model, row, self.args.device) * weight).sum() / count
-            self.accelerator.backward(loss)
-            total += loss.detach()
+        for loss, gradients in self._workers.run(jobs):
+            total += loss
+            for weight, gradient in zip(self._trained, gradients, strict=False):
+                if gradient is not None:
+                    weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
         return total
+
+    def _row_gradients(
+        self, row: Row, batch: Sequence[Encoded], count: float, seed: int
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """A row's share of the loss, and of the gradients where rows run side by side."""
+        alone = self._workers.number == 1
+        if alone:
+            torch.manual_seed(seed)
+        weights = torch.tensor([batch[owner].weight for owner in row.owners.tolist()])
+        with drawing(seed), self.compute_loss_context_manager():
+            losses = self._losses(self._adapted, row, self.args.device)
+            loss = (losses * weights.to(losses)).sum() / count
+        if alone:
+            loss.backward()
+            return loss.detach(), ()
+        return loss.detach(), torch.autograd.grad(loss, self._trained, allow_unused=True)
+
+    def _cut(self, examples: Sequence[Encoded]) -> list[Row]:
+        return make_rows(
+            examples, self.tokens_per_row, share=self._in_rows, workers=self._workers.number
+        )
+
+    def _added_up(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Each tensor's sum over all processes, in one exchange."""
+        if self.accelerator.num_processes == 1:
+            return tensors
+        flat = torch.cat([tensor.flatten().double() for tensor in tensors])
+        parts = self.accelerator.reduce(flat, "sum").split([tensor.numel() for tensor in tensors])
+        return [part.view_as(own).to(own.dtype) for part, own in zip(parts, tensors, strict=True)]
 
     def evaluate(
         self, *args: Any, metric_key_prefix: str = "eval", **options: Any
     ) -> dict[str, float]:
         """Mean negative log-likelihood per answer token of the validation split, nats."""
         self._adapted.eval()
-        total, count = 0.0, 0
-        with torch.no_grad(), self.compute_loss_context_manager():
-            for row in self._cut(self._validation):
-                total += float(self._losses(self._adapted, row, self.args.device).double().sum())
-                count += len(row.targets)
-        metrics = {f"{metric_key_prefix}_loss": total / count}
+        rows = [
+            row
+            for start in range(0, len(self._validation), VALIDATED_TOGETHER)
+            for row in self._cut(self._validation[start : start + VALIDATED_TOGETHER])
+        ]
+        total = sum(self._workers.run([partial(self._row_sum, row) for row in rows]))
+        metrics = {f"{metric_key_prefix}_loss": total / sum(len(row.targets) for row in rows)}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+    def _row_sum(self, row: Row) -> float:
+        with torch.no_grad(), self.compute_loss_context_manager():
+            return float(self._losses(self._adapted, row, self.args.device).double().sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return EpochSampler(self._examples, self.args.seed)
@@ -102,6 +171,29 @@ class RowTrainer(Trainer):
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted: the stock estimate expects a padded batch."""
         return 0
+
+
+def _may_share(model: torch.nn.Module) -> bool:
+    """Whether rows can run side by side: on a CPU, with few weights in motion, and nothing in the
+    model that all threads have in common."""
+    weights, parts = list(model.parameters()), list(model.modules())
+    moving = sum(weight.numel() for weight in weights if weight.requires_grad)
+    # Stock dropout draws from one generator, adapted experts keep their weights in one cache.
+    common = any(
+        (isinstance(part, nn.Dropout) and part.p > 0) or isinstance(part, ParamWrapper)
+        for part in parts
+    )
+    return (
+        weights[0].device.type == "cpu"
+        and moving < 0.2 * sum(weight.numel() for weight in weights)
+        and not common
+        and not getattr(model.config, "attention_dropout", 0)
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    wanted = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, wanted) or "can't allocate memory" in str(error)
 
 
 class EpochSampler(Sampler[int]):

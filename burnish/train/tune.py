@@ -29,6 +29,7 @@ from burnish.store.files import sha256_file, write_text
 from burnish.train.checkpoints import latest_checkpoint
 from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
+from burnish.train.fused import fuse
 from burnish.train.journal import Journal, metrics_of, validation_losses
 from burnish.train.method_trainer import MethodTrainer
 from burnish.train.methods import adapt
@@ -162,10 +163,12 @@ def _set_up(
     set_seed(task.seed)
     adapted = adapt(model, settings, _steps(settings, len(train)))
     callbacks: list[TrainerCallback] = []
-    if isinstance(adapted, PeftModel):
+    # Checkpointing repeats what torch's own generator drew, and no other's: stock layers, then.
+    if isinstance(adapted, PeftModel) and not settings.gradient_checkpointing:
         use_gap_dropout(adapted, settings.lora_dropout)
-        if settings.method == "adalora":
-            callbacks.append(RankSchedule(adapted, folder / "checkpoints"))
+        fuse(adapted)
+    if isinstance(adapted, PeftModel) and settings.method == "adalora":
+        callbacks.append(RankSchedule(adapted, folder / "checkpoints"))
     journal = Journal(
         folder,
         saver(adapted, settings),

@@ -1,6 +1,7 @@
 """The one-row batch equals the padded batch: losses, adapter gradients, answers, choices."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from tiny import FAMILIES, tiny_model
 from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
-from burnish.engines import rows
+from burnish.engines import attention, rows
 from burnish.engines.local import LocalEngine
 
 CPU = torch.device("cpu")
@@ -44,7 +45,8 @@ def padded_losses(model: torch.nn.Module, examples: list[Encoded]) -> torch.Tens
 
 def row_wise_losses(model: torch.nn.Module, examples: list[Encoded], tokens: int) -> torch.Tensor:
     made = rows.make_rows(examples, tokens, share=True)
-    return torch.cat([rows.row_losses(model, row, CPU) for row in made])
+    order = torch.cat([row.owners for row in made]).argsort(stable=True)
+    return torch.cat([rows.row_losses(model, row, CPU) for row in made])[order]
 
 
 def adapted(model: PreTrainedModel) -> torch.nn.Module:
@@ -209,3 +211,23 @@ def test_reference_losses_equal_the_padded_batch(family: str) -> None:
     wanted = padded_losses(stock, examples).view(len(examples), 4).sum(1)
     given = LocalEngine(copy.deepcopy(stock), [1]).losses(prompts, references)
     assert apart(torch.tensor(given), wanted.detach()) < 1e-5
+
+
+@pytest.mark.parametrize("family", sorted(set(FAMILIES) - {"gpt2", "mixtral"}))
+def test_flex_attention_follows_the_same_rule(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = make_examples()
+    model = adapted(tiny_model(family))
+    assert rows.use_rows(model.get_base_model())
+    with torch.no_grad():
+        wanted = row_wise_losses(model, examples, 60)
+
+    def flexed(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any) -> Any:
+        layout, scale, _, softcap, window = rest
+        out = attention.flex_rows(
+            query[None], key[None], value[None], layout, scale, window, softcap
+        )
+        return out[0].transpose(0, 1)
+
+    monkeypatch.setattr(attention._Blocks, "apply", flexed)
+    with torch.no_grad():  # it has no backward pass on a CPU
+        assert apart(row_wise_losses(model, examples, 60), wanted) < 1e-5

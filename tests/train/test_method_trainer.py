@@ -48,7 +48,7 @@ def test_losses_are_cross_entropy_in_float32() -> None:
 def test_a_smoothed_step_is_that_of_transformers(tmp_path: Path, in_rows: bool) -> None:
     made = trainer(tmp_path, in_rows=in_rows, label_smoothing_factor=0.2)
     made.create_optimizer_and_scheduler(1)
-    loss = made.training_step(made.model, made._collate(BATCH))
+    loss = made.training_step(made.model, {"examples": BATCH})
     ids = torch.tensor([[5, 6, 7, 8, 9], [5, 6, 11, 12, 1]])
     labels = torch.tensor([[-100, -100, 7, 8, 9], [-100, -100, -100, 12, -100]])
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
@@ -64,10 +64,13 @@ def test_validation_is_not_smoothed(tmp_path: Path) -> None:
 
 
 def test_rows_with_noise_hold_one_example_each(tmp_path: Path) -> None:
-    rows = trainer(tmp_path, neftune_noise_alpha=5.0)._collate(BATCH)["rows"]
+    made = trainer(tmp_path, neftune_noise_alpha=5.0)
+    made.model.train()
+    rows = made._cut(BATCH)
     assert [row.layout.prefix for row in rows] == [0, 0]
     assert [int(row.owners[0]) for row in rows] == [0, 1]
-    (shared,) = trainer(tmp_path)._collate(BATCH)["rows"]
+    made.model.eval()  # in validation there is no noise
+    (shared,) = made._cut(BATCH)
     assert shared.layout.prefix == 1
 
 
@@ -75,7 +78,7 @@ def test_noise_changes_a_step_and_a_seed_repeats_it(tmp_path: Path) -> None:
     def step(**settings: Any) -> float:
         made = trainer(tmp_path, **settings)
         made.create_optimizer_and_scheduler(1)
-        return float(made.training_step(made.model, made._collate(BATCH)))
+        return float(made.training_step(made.model, {"examples": BATCH}))
 
     assert step(neftune_noise_alpha=5.0) == step(neftune_noise_alpha=5.0) != step()
 
@@ -101,7 +104,7 @@ def test_without_loraplus_all_rates_are_alike(tmp_path: Path) -> None:
 def test_a_step_of_adalora_has_the_regulariser(tmp_path: Path) -> None:
     made = trainer(tmp_path, method="adalora")
     made.create_optimizer_and_scheduler(1)
-    made.training_step(made.model, made._collate(BATCH))
+    made.training_step(made.model, {"examples": BATCH})
     # E is 0 in a fresh adapter, so the loss alone moves neither P nor Q.
     moved = [one.grad for key, one in made.model.named_parameters() if "lora_A" in key]
     assert moved

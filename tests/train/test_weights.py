@@ -28,7 +28,7 @@ def step_loss(folder: Path, batch: list[Encoded]) -> float:
         model, arguments, batch, batch, tokens_per_row=64, in_rows=True, callbacks=[]
     )
     trainer.create_optimizer_and_scheduler(1)
-    return float(trainer.training_step(model, trainer._collate(batch)))
+    return float(trainer.training_step(model, {"examples": batch}))
 
 
 def losses(example: Encoded) -> list[float]:

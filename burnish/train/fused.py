@@ -1,0 +1,127 @@
+"""Adapted layers and norms that pass over memory fewer times; on a CPU, where passes cost most.
+
+The arithmetic is PEFT's and transformers' own, and so are the modules: only their `forward` is
+another. Sums go into the products' own results, dropped inputs are made again rather than kept,
+and the gradient of a norm is one formula instead of a chain of eight.
+"""
+
+from functools import partial
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora.layer import Linear as LoraLinear
+from torch import nn
+from torch.nn import functional
+
+from burnish.train.dropout import GapDropout, draw_places, drop
+
+
+def fuse(model: PeftModel) -> None:
+    """Give the plain LoRA layers and the RMS norms of a model on a CPU their fused forward."""
+    if model.device.type != "cpu":
+        return
+    for module in model.modules():
+        if _is_plain(module):
+            module.forward = partial(_adapted, module)
+        elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
+            module.forward = partial(_normed, module)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether it is LoRA over an ordinary linear layer, and nothing else (no DoRA, no 4 bits)."""
+    return (
+        type(module) is LoraLinear
+        and type(module.base_layer) is nn.Linear
+        and not module.lora_variant
+        and len(module.lora_A) == 1
+        and not any(module.lora_bias.values())
+    )
+
+
+def _adapted(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """x Wᵀ + b + scale · dropout(x) Aᵀ Bᵀ."""
+    (name,) = layer.lora_A
+    base, dropout = layer.base_layer, layer.lora_dropout[name]
+    places = None
+    if isinstance(dropout, GapDropout) and dropout.training:
+        places = draw_places(x.numel(), dropout.p)
+    out: torch.Tensor = _Adapted.apply(  # type: ignore[no-untyped-call]
+        x.to(base.weight.dtype).flatten(0, -2),
+        base.weight,
+        base.bias,
+        layer.lora_A[name].weight,
+        layer.lora_B[name].weight,
+        layer.scaling[name],
+        places,
+        dropout.p if places is not None else 0.0,
+    )
+    return out.view(*x.shape[:-1], -1)
+
+
+class _Adapted(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        scale: float,
+        places: torch.Tensor | None,
+        p: float,
+    ) -> torch.Tensor:
+        a, b = a.to(x.dtype), b.to(x.dtype)
+        out = functional.linear(x, weight, bias)
+        inner = (x if places is None else drop(x, places, 1 / (1 - p))) @ a.T
+        out.addmm_(inner, b.T, alpha=scale)
+        ctx.save_for_backward(x, weight, a, b, inner, places)
+        ctx.scale, ctx.p = scale, p
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, weight, a, b, inner, places = ctx.saved_tensors
+        (grad,) = grads
+        of_inner = (grad @ b).mul_(ctx.scale)
+        of_b = (inner.T @ grad).mul_(ctx.scale).T
+        of_x = grad @ weight if ctx.needs_input_grad[0] else None
+        if places is None:
+            of_a = of_inner.T @ x
+            if of_x is not None:
+                of_x.addmm_(of_inner, a)
+        else:
+            again = 1 / (1 - ctx.p)
+            of_a = of_inner.T @ drop(x, places, again)
+            if of_x is not None:
+                of_x.add_(drop(of_inner @ a, places, again))
+        return of_x, None, None, of_a.float(), of_b.float(), None, None, None
+
+
+def _normed(norm: Any, x: torch.Tensor) -> torch.Tensor:
+    out: torch.Tensor = _Norm.apply(x, norm.weight, norm.variance_epsilon)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Norm(torch.autograd.Function):
+    """weight · x / sqrt(mean(x²) + eps), squares and means in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+        wide = x.to(torch.float32, copy=True)
+        inverse = (wide.square().mean(-1, keepdim=True) + eps).rsqrt_()
+        ctx.save_for_backward(x, weight, inverse)
+        return wide.mul_(inverse).to(x.dtype) * weight
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, weight, inverse = ctx.saved_tensors
+        (grad,) = grads
+        normed = x.to(torch.float32, copy=True).mul_(inverse)
+        of_weight = None
+        if ctx.needs_input_grad[1]:
+            of_weight = (grad.float() * normed).flatten(0, -2).sum(0).to(weight.dtype)
+        steep = (grad * weight).to(torch.float32, copy=True)
+        along = (steep * normed).mean(-1, keepdim=True)
+        return steep.sub_(normed.mul_(along)).mul_(inverse).to(x.dtype), of_weight, None
