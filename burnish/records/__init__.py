@@ -19,7 +19,9 @@ from burnish.records.judgements import (
     WinRate,
 )
 from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Writing
+from burnish.records.preflight import Cost, Piece, Preflight, ShownExample
 from burnish.records.record import Git, Record, canonical_hash
+from burnish.records.search import SearchReport, SeedReport, Trial
 from burnish.records.shortlist import (
     Allowed,
     Candidate,
@@ -96,6 +98,7 @@ __all__ = [
     "CompareSettings",
     "Condition",
     "ConfidenceBin",
+    "Cost",
     "DataSettings",
     "Dataset",
     "DatasetFacts",
@@ -128,7 +131,9 @@ __all__ = [
     "PassMark",
     "PeopleReport",
     "PeopleSettings",
+    "Piece",
     "Place",
+    "Preflight",
     "Progress",
     "PromptSettings",
     "ProviderJob",
@@ -140,9 +145,12 @@ __all__ = [
     "Role",
     "Run",
     "Score",
+    "SearchReport",
+    "SeedReport",
     "SeedSpread",
     "Sheet",
     "Shortlist",
+    "ShownExample",
     "Side",
     "SliceScore",
     "Slices",
@@ -154,6 +162,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TrainSettings",
+    "Trial",
     "Tried",
     "Usage",
     "UsageSummary",
