@@ -6,6 +6,7 @@
     ├── SealError                the test split was asked for by something other than an evaluation
     ├── BaseModelError           the base model cannot be found, trusted or loaded
     ├── TrainingError            training cannot start, or stopped before its end
+    │   └── Interrupted          … because it was asked to: exit code 128 + the signal's number
     ├── EvaluationError          an evaluation cannot be trusted, so it is not made
     ├── ServerError              a server does not answer, refuses, or answers nonsense
     └── WorkspaceError           the workspace's folder cannot be read or written
@@ -56,6 +57,18 @@ class BaseModelError(BurnishError):
 
 class TrainingError(BurnishError):
     """Training cannot start, or stopped before its end."""
+
+
+class Interrupted(TrainingError):  # noqa: N818 - nothing went wrong
+    """Training was asked to stop, and stopped with a checkpoint to go on from.
+
+    Args:
+        signal: the number of the signal that asked; 0 where the time given to it was up.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", signal: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.signal = signal
 
 
 class EvaluationError(BurnishError):

@@ -7,7 +7,7 @@ errors to standard error. Nothing heavy is imported before a command runs.
     1    the verdict is not ship
     2    the user's mistake, in one clear message
     3    a bug, with its traceback
-    130  stopped with Ctrl-C
+    130  stopped with Ctrl-C; 143 with a TERM signal
 """
 
 import os
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data, evaluate
+from burnish.cli import data, evaluate, train
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
-from burnish.errors import BriefError, BurnishError
+from burnish.errors import BriefError, BurnishError, Interrupted
 
 if TYPE_CHECKING:
     from burnish.brief.propose import Proposal
@@ -79,6 +79,9 @@ def main(arguments: list[str] | None = None) -> None:
             if end.code == 130:
                 typer.echo("Stopped. The same command goes on where it stopped.", err=True)
             raise
+        except Interrupted as stop:
+            typer.echo(f"{stop.message} Next: {stop.hint}", err=True)
+            sys.exit(128 + stop.signal)
         except BurnishError as error:
             _say(error)
             sys.exit(2)
@@ -235,25 +238,7 @@ def base(
     run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
-@app.command()
-def train(
-    workspace: WorkspaceFlag = Path(), force: ForceFlag = False,
-    cancel: Annotated[
-        bool, typer.Option("--cancel", help="Cancel the job that runs at a provider.")
-    ] = False,
-    as_json: JsonFlag = False, quiet: QuietFlag = False,
-) -> None:  # fmt: skip
-    """Tune the base model on the training split."""
-    from burnish import pipeline
-
-    if cancel:
-        from burnish.store import Workspace
-
-        typer.echo(f"Cancelled: {pipeline.cancel_train(Workspace(workspace))}")
-        return
-    run_step(pipeline.run_train, workspace, force=force, as_json=as_json, quiet=quiet)
-
-
+app.command()(train.train)
 app.command()(evaluate.evaluate)
 
 

@@ -23,6 +23,8 @@ from rich.table import Column
 from rich.text import Text
 
 from burnish.cli.show import clean
+from burnish.cli.show_preflight import show_preflight
+from burnish.records import Preflight
 from burnish.records.event import Event, Progress, silent
 
 FIRST_LINE_AFTER = 5.0
@@ -37,7 +39,10 @@ def shown(*, quiet: bool = False) -> Iterator[Progress]:
         return
     console = Console(file=sys.stderr, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines(lambda line: print(line, file=sys.stderr, flush=True))
+        yield Lines(
+            lambda line: print(line, file=sys.stderr, flush=True),
+            picture=lambda flight: show_preflight(console, flight),
+        )
         return
     with live(console) as progress:
         yield progress
@@ -49,12 +54,18 @@ class Lines:
     Args:
         write: takes one line without its end.
         clock: seconds.
+        picture: shows what is known before training.
     """
 
     def __init__(
-        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        picture: Callable[[Preflight], None] | None = None,
     ) -> None:
         self._write = write
+        self._picture = picture
         self._clock = clock
         self._started: dict[str, float] = {}
         self._wait: dict[str, float] = {}
@@ -65,7 +76,11 @@ class Lines:
         first = event.step not in self._started
         began = self._started.setdefault(event.step, now)
         wait = self._wait.setdefault(event.step, FIRST_LINE_AFTER)
-        if event.finished:
+        if event.preflight and self._picture:
+            self._picture(event.preflight)
+        elif event.notice:
+            self._write(f"{event.step}: {_summary(event)}")
+        elif event.finished:
             took = "" if event.skipped else f" ({_duration(now - began)})"
             self._write(f"{event.step}: {_summary(event)}{took}")
             del self._started[event.step], self._wait[event.step]
@@ -98,12 +113,19 @@ def live(console: Console) -> Iterator[Progress]:
     tasks: dict[str, TaskID] = {}
 
     def progress(event: Event) -> None:
+        if event.preflight:
+            show_preflight(console, event.preflight)
+            return
+        if event.notice:
+            console.print(Text(f"{event.step}: {_summary(event)}", style="yellow"))
+            return
         if event.step not in tasks:
             tasks[event.step] = bars.add_task("", total=None, step=event.step, mark="", share=None)
         mark, share = "", event.done / event.total if event.total else None
         if event.finished:
             mark, share = "–" if event.skipped else "✓", None
-        bars.update(tasks[event.step], description=_summary(event), mark=mark, share=share)
+        summary = _summary(event, curve=console.encoding.startswith("utf"))
+        bars.update(tasks[event.step], description=summary, mark=mark, share=share)
         if event.finished:
             bars.update(tasks[event.step], total=1, completed=1)
 
@@ -142,8 +164,11 @@ class _Bar(ProgressColumn):
         return Text() if share is None else ProgressBar(total=1, completed=share, width=10)
 
 
-def _summary(event: Event) -> str:
-    parts = [event.message, *(f"{name} {value}" for name, value in event.figures.items())]
+def _summary(event: Event, curve: bool = False) -> str:
+    """The event in a line; the curve of the losses, where it has one, only if it can be drawn."""
+    figures = {name: value for name, value in event.figures.items() if curve or name != "curve"}
+    parts = [event.message]
+    parts += [value if name == "curve" else f"{name} {value}" for name, value in figures.items()]
     if event.skipped:
         parts.append("unchanged, not repeated")
     return clean(" · ".join(part for part in parts if part)).replace("\n", " ")

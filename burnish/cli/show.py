@@ -55,7 +55,7 @@ def outcome(workspace: "Workspace", record: Dataset | BaseChoice | Run | Report)
             line = f"{record.name}: {record.path or record.licence}"
         case Run():
             tuned = record.provider
-            line = tuned.model if tuned else str(workspace.path(record, "adapter"))
+            line = tuned.model if tuned else str(workspace.path(record, record.weights))
         case Report():
             line = f"{record.verdict.decision}: {record.verdict.reason}" if record.verdict else ""
     say(screen(), line)
@@ -187,7 +187,7 @@ def _run(console: Console, workspace: "Workspace", run: Run) -> None:
             "time": f"{run.seconds:,.0f} s on {run.device or 'an unknown device'}",
             "tokens/s": f"{run.tokens_per_second:,.0f}",
             "peak memory": f"{run.peak_memory_gib:.1f} GiB",
-            "adapter": str(workspace.path(run, "adapter")),
+            run.weights: str(workspace.path(run, run.weights)),
             "loss curve": str(workspace.path(run, "loss.svg")),
         },
     )

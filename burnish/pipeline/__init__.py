@@ -9,6 +9,7 @@ from burnish.pipeline.judgements import (
     write_human_sheet,
 )
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
+from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.steps import (
     cancel_train,
     demo,
@@ -17,6 +18,7 @@ from burnish.pipeline.steps import (
     run_base,
     run_data,
     run_evaluate,
+    run_preflight,
     run_train,
     shortlist,
     write_proposal,
@@ -39,8 +41,12 @@ __all__ = [
     "run_data",
     "run_evaluate",
     "run_judge",
+    "run_preflight",
+    "run_search",
+    "run_seeds",
     "run_train",
     "shortlist",
+    "take_search",
     "write_human_sheet",
     "write_proposal",
 ]

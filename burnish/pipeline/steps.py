@@ -14,10 +14,12 @@ from burnish.errors import BriefError
 from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
 from burnish.pipeline.servers import compared_engine, refuse_unready
 from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
+from burnish.pipeline.tuning import make_run, preview
 from burnish.records import (
     BaseChoice,
     Dataset,
     Event,
+    Preflight,
     Progress,
     Report,
     Run,
@@ -128,7 +130,22 @@ def run_train(
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
-        return _train(workspace, task, dataset, _base(workspace, task, False, tell), force, tell)
+        chosen = _base(workspace, task, False, tell)
+        return make_run(workspace, task, dataset, chosen, force, tell)
+
+
+def run_preflight(workspace: Workspace, *, progress: Progress | None = None) -> Preflight:
+    """What training would see, learn and take, before any weight moves; nothing is trained.
+
+    Data and base are made first where they are missing; preflight.html lies where the run will.
+
+    Raises:
+        TrainingError: nothing can be learned, or a provider trains the base.
+    """
+    with workspace.locked():
+        task, tell = task_of(workspace), progress or silent
+        dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
+        return preview(workspace, task, dataset, _base(workspace, task, False, tell))
 
 
 def cancel_train(workspace: Workspace) -> str:
@@ -162,7 +179,7 @@ def run_evaluate(
         refuse_unready(task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
-        tuned = _train(workspace, task, dataset, chosen, False, tell)
+        tuned = make_run(workspace, task, dataset, chosen, False, tell)
         return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
 
 
@@ -174,7 +191,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
-        tuned = _train(workspace, task, dataset, chosen, force, tell)
+        tuned = make_run(workspace, task, dataset, chosen, force, tell)
         return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
 
 
@@ -193,6 +210,12 @@ _COMPARED = {"name", "model", "shots"}
 """What of a compared model the report depends on; a new price is not worth asking all again."""
 _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
 """What makes the demo fit into minutes on two cores."""
+
+
+def ready(workspace: Workspace, task: Task, progress: Progress) -> tuple[Dataset, BaseChoice]:
+    """The data set and the base of a brief, made where they are missing."""
+    dataset = make_data(workspace, task, _base_of(workspace, task, progress), False, progress)
+    return dataset, _base(workspace, task, False, progress)
 
 
 def _base_of(workspace: Workspace, task: Task, progress: Progress) -> BaseOf:
@@ -247,46 +270,6 @@ def _warnings(chosen: BaseChoice) -> Iterator[str]:
         yield "its licence is not known; read it before commercial use"
 
 
-def _train(
-    workspace: Workspace,
-    task: Task,
-    dataset: Dataset,
-    chosen: BaseChoice,
-    force: bool,
-    progress: Progress,
-) -> Run:
-    parents = {"dataset": str(dataset.hash), "base": str(chosen.hash)}
-    depends = {
-        "train": task.train.model_dump(mode="json", exclude={"report_to", "save_steps"}),
-        "prompt": task.prompt.model_dump(mode="json", exclude={"shots"}),
-        "seed": task.seed,
-        "parents": parents,
-    }
-    inputs_hash = canonical_hash(depends)
-    if not force and (found := workspace.find_complete(Run, inputs_hash)):
-        return skip(found, "train", _loss(found), progress)
-    fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
-    if chosen.source == "provider":
-        from burnish.base.provider import tune_hosted
-        from burnish.engines.server import read_server
-
-        with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
-            server = read_server(task.base, task.provider)
-            done = tune_hosted(workspace, task, dataset, record, server, progress)
-        progress(Event("train", _loss(done), finished=True))
-        return done
-    progress(Event("train", "loading the base"))
-    from burnish.base.load import load_model
-    from burnish.train.tune import tune
-
-    renderer = renderer_of(task, chosen)
-    with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
-        model = load_model(chosen, task.train, training=True)
-        done = tune(workspace, task, dataset, record, model, renderer, progress)
-    progress(Event("train", _loss(done), finished=True))
-    return done
-
-
 def _evaluate(
     workspace: Workspace,
     task: Task,
@@ -331,8 +314,24 @@ def _evaluate(
             progress=progress,
             hub_id=_hub_id(workspace, chosen),
         )
+    for fault in _tell_trackers(workspace, tuned, done):
+        progress(Event("evaluate", fault, notice=True))
     progress(Event("evaluate", _decision(done), finished=True))
     return done
+
+
+def _tell_trackers(workspace: Workspace, tuned: Run, report: Report) -> list[str]:
+    """Attach the verdict to the tracker's runs; a sentence for each that could not be told."""
+    if report.verdict is None or not workspace.path(tuned, "trackers.json").exists():
+        return []
+    from burnish.train.tracking import attach_verdict
+
+    told: dict[str, str | float] = {
+        "report": report.id, "verdict": report.verdict.decision, "reason": report.verdict.reason,
+    }  # fmt: skip
+    for system in report.systems:
+        told |= {f"{system.name}/{name}": score.value for name, score in system.scores.items()}
+    return attach_verdict(workspace.path(tuned), told)
 
 
 def _hub_id(workspace: Workspace, chosen: BaseChoice) -> str:
@@ -385,13 +384,6 @@ def _size(chosen: BaseChoice) -> str:
     if chosen.source == "provider":
         return f"{chosen.name}, {chosen.licence}"
     return f"{chosen.name}, {chosen.parameters / 1e6:.0f}M parameters, {chosen.licence}"
-
-
-def _loss(tuned: Run) -> str:
-    if tuned.provider is not None:
-        return f"{tuned.provider.model}, tuned at {tuned.provider.host}"
-    best = tuned.validation_loss[tuned.best_epoch - 1]
-    return f"{tuned.steps} steps, validation loss {best:.3f} after epoch {tuned.best_epoch}"
 
 
 def _decision(report: Report) -> str:

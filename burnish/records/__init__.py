@@ -19,7 +19,9 @@ from burnish.records.judgements import (
     WinRate,
 )
 from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Writing
+from burnish.records.preflight import Cost, Piece, Preflight, ShownExample
 from burnish.records.record import Git, Record, canonical_hash
+from burnish.records.search import SearchReport, SeedReport, Trial
 from burnish.records.shortlist import (
     Allowed,
     Candidate,
@@ -97,6 +99,7 @@ __all__ = [
     "CompareSettings",
     "Condition",
     "ConfidenceBin",
+    "Cost",
     "DataSettings",
     "Dataset",
     "DatasetFacts",
@@ -129,7 +132,9 @@ __all__ = [
     "PassMark",
     "PeopleReport",
     "PeopleSettings",
+    "Piece",
     "Place",
+    "Preflight",
     "Progress",
     "PromptSettings",
     "ProviderJob",
@@ -141,9 +146,12 @@ __all__ = [
     "Role",
     "Run",
     "Score",
+    "SearchReport",
+    "SeedReport",
     "SeedSpread",
     "Sheet",
     "Shortlist",
+    "ShownExample",
     "Side",
     "SliceScore",
     "Slices",
@@ -156,6 +164,7 @@ __all__ = [
     "TaskKind",
     "TrainMethod",
     "TrainSettings",
+    "Trial",
     "Tried",
     "Usage",
     "UsageSummary",

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from burnish.records.preflight import Preflight
+
 
 @dataclass(frozen=True)
 class Event:
@@ -15,6 +17,8 @@ class Event:
         finished: the step is done, and `message` sums it up.
         skipped: nothing the step depends on has changed, so it was not repeated.
         figures: short values to show beside the message.
+        preflight: the picture before training, to be shown whole.
+        notice: it should stay on the screen: something that a user would want to know of later.
     """
 
     step: str
@@ -24,6 +28,8 @@ class Event:
     finished: bool = False
     skipped: bool = False
     figures: dict[str, str] = field(default_factory=dict)
+    notice: bool = False
+    preflight: Preflight | None = None
 
 
 Progress = Callable[[Event], None]

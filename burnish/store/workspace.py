@@ -7,8 +7,10 @@ speed.json                  a calibration of this machine
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
                             findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
-runs/<id>/                  record.json  adapter/ (or model/)  checkpoints/  metrics.jsonl  loss.svg
+runs/<id>/                  record.json  preflight.html  adapter/ (or model/)  checkpoints/
+                            metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
+searches/<id>/              optuna.db  search.json  runs/
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md
                             report.json  model-card.md  against-<run>.json  parts/
                             judge.json  judge.jsonl  people.json
@@ -76,6 +78,10 @@ class Workspace:
     def database(self) -> Path:
         """The SQLite file."""
         return self.folder / "burnish.db"
+
+    def search(self, name: str) -> Path:
+        """The folder of a search over settings, with runs of its own."""
+        return self.folder / "searches" / name
 
     def path(self, record: Record, name: str = "") -> Path:
         """The folder of a record, or a file in it."""
@@ -153,11 +159,7 @@ class Workspace:
         Args:
             fields: the fields of `kind` that are known before the work.
         """
-        unfinished = [
-            record
-            for record in self.records(kind)
-            if record.inputs_hash == inputs_hash and record.status != "complete"
-        ]
+        unfinished = self._unfinished(kind, inputs_hash)
         if unfinished:
             record = unfinished[-1].model_copy(update={"status": "started", "error": None})
         else:
@@ -176,6 +178,20 @@ class Workspace:
             )
         self.write(record)
         return record
+
+    def upcoming(self, kind: type[Record], inputs_hash: str) -> Path:
+        """The folder that `start` would use; nothing is written."""
+        unfinished = self._unfinished(kind, inputs_hash)
+        name = unfinished[-1].id if unfinished else self._free_id(kind, inputs_hash)
+        return self.folder / _FOLDERS[kind] / name
+
+    def _unfinished(self, kind: type[AnyRecord], inputs_hash: str) -> list[AnyRecord]:
+        """What killed or failed steps left of these inputs, oldest first."""
+        return [
+            record
+            for record in self.records(kind)
+            if record.inputs_hash == inputs_hash and record.status != "complete"
+        ]
 
     def complete(self, record: AnyRecord, fields: dict[str, Any]) -> AnyRecord:
         """Write the record as complete, with its hash: the last act of a step."""

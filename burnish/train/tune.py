@@ -6,12 +6,9 @@ metrics.jsonl    loss and learning rate of each step, validation loss of each ep
 loss.svg         the same as a picture
 """
 
-import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +17,12 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments, set_seed
 
-from burnish.chat.render import Encoded, Renderer
+from burnish.chat.render import Renderer
 from burnish.engines.rows import use_rows
-from burnish.errors import TrainingError
-from burnish.records import Dataset, Event, Example, Progress, Run, Task, TrainSettings
-from burnish.store import Workspace, read_split
+from burnish.records import Event, Progress, Run, Task, TrainSettings
+from burnish.store import Workspace
 from burnish.store.files import sha256_file, write_text
-from burnish.train.checkpoints import latest_checkpoint
+from burnish.train.checkpoints import full_disk, latest_checkpoint
 from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
 from burnish.train.fused import fuse
@@ -35,44 +31,56 @@ from burnish.train.method_trainer import MethodTrainer
 from burnish.train.methods import adapt
 from burnish.train.ranks import RankSchedule
 from burnish.train.saving import saver, weight_files
+from burnish.train.splits import RenderedSplits
+from burnish.train.stopping import StopRequests, stop_requests
+from burnish.train.tracking import tracked
 
 
 def tune(
     workspace: Workspace,
     task: Task,
-    dataset: Dataset,
+    splits: RenderedSplits,
     run: Run,
     model: PreTrainedModel,
     renderer: Renderer,
     progress: Progress,
+    *,
+    deadline: float | None = None,
+    after_epoch: Callable[[list[float]], None] | None = None,
 ) -> Run:
     """Train the adapter or the model of a started run and complete its record.
 
     Args:
         run: as started in the workspace; checkpoints of an earlier attempt are resumed from.
         model: the base as `load_model` gives it for training: in its precision, on its device.
+        renderer: that rendered the splits; a whole model is stored with its tokenizer.
+        deadline: time (of time.monotonic) at which it stops with a checkpoint.
+        after_epoch: takes the validation losses so far; may raise to end the run.
 
     Raises:
-        TrainingError: no example can be trained on, or the loss stopped being a number.
+        TrainingError: the loss stopped being a number, or ran away.
+        Interrupted: it was asked to stop, and did so with a checkpoint.
     """
     folder = workspace.path(run)
-    train = _encode(renderer, read_split(workspace, dataset, "train"), dataset.weights)
-    held_out = read_split(workspace, dataset, "validation")
-    validation = _encode(renderer, held_out)
-    _refuse_nothing_to_learn(train, validation, task.train.max_length)
+    train, validation = splits.train, splits.validation
     began = time.monotonic()
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    trainer, journal = _set_up(task, folder, model, train.examples, validation.examples, progress)
-    progress(Event("train", "resuming" if checkpoint else "starting"))
-    state = (
-        TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else None
-    )
-    if state is not None and journal.out_of_patience(state):
-        trainer.state = state  # it had stopped early: nothing is left to train
-    else:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with (
+        stop_requests(deadline) as requests,
+        full_disk(folder / "checkpoints"),
+        tracked(folder, task, run, dataset=splits.dataset) as trackers,
+    ):
+        checkpoint = latest_checkpoint(
+            folder / "checkpoints",
+            lambda fault: progress(Event("train", fault, notice=True)),
+        )
+        if checkpoint is None:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        trainer, journal = _set_up(
+            task, folder, model, splits, progress,
+            requests=requests, after_epoch=after_epoch, trackers=trackers,
+        )  # fmt: skip
+        progress(Event("train", f"resuming from {checkpoint.name}" if checkpoint else "starting"))
+        _run(trainer, journal, checkpoint)
     losses = validation_losses(trainer.state)
     best = losses.index(min(losses)) + 1
     files = _finish(folder, run, trainer, best)
@@ -82,13 +90,13 @@ def tune(
         run,
         {
             "files": files,
-            "prompt_hash": renderer.prompt_hash(held_out),
+            "prompt_hash": splits.prompt_hash,
             "train_examples": len(train.examples),
             "validation_examples": len(validation.examples),
             "truncated": (*train.truncated, *validation.truncated),
             "untrained": (*train.untrained, *validation.untrained),
-            "tokens_per_epoch": sum(len(example.ids) for example in train.examples),
-            "trained_tokens": sum(sum(example.trained) for example in train.examples),
+            "tokens_per_epoch": train.tokens,
+            "trained_tokens": train.trained_tokens,
             "parameters_trained": trainer.get_num_trainable_parameters(),
             "steps": trainer.state.global_step,
             "best_epoch": best,
@@ -103,66 +111,35 @@ def tune(
     )
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    """A rendered split: what can be trained on, and the ids of what was cut or left out."""
-
-    examples: list[Encoded]
-    truncated: tuple[str, ...]
-    untrained: tuple[str, ...]
-
-
-def _encode(
-    renderer: Renderer, examples: Sequence[Example], weights: Mapping[str, float] | None = None
-) -> _Encoded:
-    """Render a split; `weights` gives the weight of a label's examples in the loss."""
-    encoded = []
-    for example in examples:
-        weight = (weights or {}).get(example.answer, 1.0)
-        encoded.append((example.id, replace(renderer.encode(example), weight=weight)))
-    kept = [(name, one) for name, one in encoded if any(one.trained)]
-    return _Encoded(
-        examples=[one for _, one in kept],
-        truncated=tuple(name for name, one in kept if one.truncated),
-        untrained=tuple(name for name, one in encoded if not any(one.trained)),
+def _run(trainer: MethodTrainer, journal: Journal, checkpoint: Path | None) -> None:
+    """Train to the end, from a checkpoint where there is one."""
+    state = (
+        TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else None
     )
-
-
-def _refuse_nothing_to_learn(train: _Encoded, validation: _Encoded, max_length: int) -> None:
-    for name, split in (("training", train), ("validation", validation)):
-        if not split.examples:
-            raise TrainingError(
-                f"No {name} example has an answer that fits into {max_length} tokens "
-                f"beside its prompt ({len(split.untrained)} examples).",
-                hint="raise train.max_length in burnish.yaml",
-            )
-
-
-def _refuse_missing_trackers(settings: TrainSettings) -> None:
-    missing = [name for name in settings.report_to if find_spec(name) is None]
-    if missing:
-        raise TrainingError(
-            f"train.report_to names {', '.join(missing)}, which is not installed.",
-            hint=f"pip install {' '.join(missing)}, or take it out of train.report_to",
-        )
+    if state is not None and journal.out_of_patience(state):
+        trainer.state = state  # it had stopped early: nothing is left to train
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def _set_up(
     task: Task,
     folder: Path,
     model: PreTrainedModel,
-    train: list[Encoded],
-    validation: list[Encoded],
+    splits: RenderedSplits,
     progress: Progress,
+    *,
+    requests: StopRequests,
+    after_epoch: Callable[[list[float]], None] | None,
+    trackers: list[TrainerCallback],
 ) -> tuple[MethodTrainer, Journal]:
     settings = task.train
-    _refuse_missing_trackers(settings)
     in_rows = use_rows(model)
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
-    adapted = adapt(model, settings, _steps(settings, len(train)))
-    callbacks: list[TrainerCallback] = []
+    adapted = adapt(model, settings, _steps(settings, len(splits.train.examples)))
+    callbacks = [*trackers]
     # Checkpointing repeats what torch's own generator drew, and no other's: stock layers, then.
     if isinstance(adapted, PeftModel) and not settings.gradient_checkpointing:
         use_gap_dropout(adapted, settings.lora_dropout)
@@ -173,15 +150,17 @@ def _set_up(
         folder,
         saver(adapted, settings),
         patience=settings.early_stopping_patience,
-        tokens=sum(len(example.ids) for example in train),
+        tokens=splits.train.tokens,
         progress=progress,
+        requests=requests,
+        after_epoch=after_epoch,
     )
     callbacks.append(journal)  # last, since it seals what the others wrote to a checkpoint
     trainer = MethodTrainer(
         adapted,
-        _arguments(task, folder, model, len(train)),
-        train,
-        validation,
+        _arguments(task, folder, model, len(splits.train.examples)),
+        splits.train.examples,
+        splits.validation.examples,
         settings,
         in_rows=in_rows,
         callbacks=callbacks,
@@ -193,11 +172,10 @@ def _arguments(
     task: Task, folder: Path, model: PreTrainedModel, examples: int
 ) -> TrainingArguments:
     settings = task.train
-    for tracker in settings.report_to:  # keys come from the environment, names from the brief
-        os.environ.setdefault(f"{tracker.upper()}_PROJECT", task.name)
     return TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         run_name=f"{task.name}-{folder.name}",
+        project=task.name,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,

@@ -1,0 +1,107 @@
+"""The preflight of a run: its cost by the arithmetic of the base room, its picture by training's.
+
+Reads the base's config.json and this machine; writes speed.json of the workspace, once.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from burnish.errors import BaseModelError
+from burnish.records import BaseChoice, Cost, DatasetFacts, Machine, Preflight, Task
+from burnish.store import Workspace
+
+if TYPE_CHECKING:
+    from burnish.chat.render import Renderer
+    from burnish.train.splits import RenderedSplits
+
+_NO_ENERGY = "not measurable here"
+
+
+def preflight_of(
+    workspace: Workspace,
+    task: Task,
+    chosen: BaseChoice,
+    splits: "RenderedSplits",
+    renderer: "Renderer",
+) -> Preflight:
+    """What is known of a run before any weight moves."""
+    from burnish.train.preflight import make_preflight
+
+    def decode(ids: Any) -> str:
+        return str(renderer.tokenizer.decode(ids, skip_special_tokens=False))
+
+    cost = _cost(workspace, task, chosen, splits)
+    return make_preflight(task, splits, decode=decode, licence=chosen.verdict, cost=cost)
+
+
+def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "RenderedSplits") -> Cost:
+    """Memory, time and energy on the device that training will run on."""
+    from burnish.base.duration import training_seconds
+    from burnish.base.energy import power_limit
+    from burnish.base.figures import read_figures
+    from burnish.base.machine import calibrate, read_machine, read_speed
+    from burnish.base.memory import in_process, on_card, plan_of, training_memory
+    from burnish.base.places import Work
+    from burnish.base.ranking import IN_ROWS
+
+    machine, settings = read_machine(), task.train
+    on_cpu = settings.device == "cpu" or not machine.devices
+    device = machine.cpu if on_cpu else machine.devices[0].name
+    available = machine.memory_gib if on_cpu else machine.devices[0].memory_gib
+    try:
+        figures = read_figures(Path(chosen.path))
+        work = Work.of(task, _facts(splits), shares_rows=figures.model_type in IN_ROWS)
+        plan = plan_of(
+            settings,
+            work.row,
+            dtype=_dtype(settings.dtype, machine, on_cpu),
+            answer_tokens=round(min(work.answers, 1.0) * work.row),
+            on_cpu=on_cpu,
+        )
+        memory = training_memory(figures, plan)
+    except BaseModelError:  # a family whose tensors nobody has counted
+        return Cost(device=device, available_gib=available, energy=_NO_ENERGY)
+    if on_cpu and machine.devices:
+        speed = calibrate(machine.model_copy(update={"devices": ()}))
+    else:
+        speed = read_speed(workspace.speed, machine)
+    seconds = training_seconds(figures, plan, tokens=work.tokens, length=work.length, speed=speed)
+    watts = power_limit() if on_cpu else None
+    return Cost(
+        device=device,
+        memory=in_process(memory) if on_cpu else on_card(memory),
+        available_gib=available,
+        seconds=round(seconds, 1),
+        watt_hours=None if watts is None else round(watts * seconds / 3600, 2),
+        energy=f"the processors' limit of {watts:g} W, for that time" if watts else _NO_ENERGY,
+    )
+
+
+def _facts(splits: "RenderedSplits") -> DatasetFacts:
+    """Lengths as they were rendered: the median example, and the longest."""
+    examples = splits.train.examples
+    answers = sorted(sum(example.trained) for example in examples)
+    prompts = sorted(len(example.ids) - sum(example.trained) for example in examples)
+    first, last = min(example.ids for example in examples), max(example.ids for example in examples)
+    shared = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)) - 1,
+    )
+    middle = len(examples) // 2
+    return DatasetFacts(
+        measured=True,
+        train_examples=len(examples),
+        prompt_tokens=(prompts[middle], prompts[-1]),
+        answer_tokens=(answers[middle], answers[-1]),
+        shared_tokens=max(0, shared),
+    )
+
+
+def _dtype(
+    asked: Literal["auto", "float32", "bfloat16"], machine: Machine, on_cpu: bool
+) -> Literal["float32", "bfloat16"]:
+    """The precision of the base, as burnish.base.load chooses it."""
+    if asked != "auto":
+        return asked
+    multiplies = {"amx_bf16", "avx512_bf16"} & set(machine.features)
+    return "bfloat16" if not on_cpu or multiplies else "float32"
