@@ -56,7 +56,7 @@ def main() -> None:
     settings = TrainSettings(lora_dropout=given.dropout, dtype="bfloat16", device="cpu")
     model = AutoModelForCausalLM.from_pretrained(FOLDER / "model", dtype=torch.bfloat16)
     use_rows(model)
-    adapted = adapt(model, settings)
+    adapted = adapt(model, settings, given.steps)
     use_gap_dropout(adapted, given.dropout)
     fuse(adapted)
     arguments = TrainingArguments(

@@ -6,6 +6,7 @@ With `resolve`, the only module that touches a base's files; `trust_remote_code`
 import hashlib
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     GenerationConfig,
     GgufConfig,
     PreTrainedModel,
@@ -97,35 +99,54 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def load_model(base: BaseChoice, settings: TrainSettings) -> PreTrainedModel:
+def load_model(
+    base: BaseChoice, settings: TrainSettings, *, training: bool = False
+) -> PreTrainedModel:
     """The model, in evaluation mode, on the device and in the precision the settings ask for.
 
+    With QLoRA its layers are in 4 bits, for training and for answering alike: what is compared is
+    what the machine can hold.
+
+    Args:
+        training: it is to be trained; all its weights by the method full, which needs float32.
+
     Raises:
-        BaseModelError: the weights are not those on record, or the device is absent.
+        BaseModelError: the weights are not those on record, or the device or bitsandbytes is
+            absent.
     """
-    device = choose_device(settings.device)
-    try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            base.path,
-            dtype=_dtype(settings, device),
-            use_safetensors=True,
-            local_files_only=True,
-        )
-    except (OSError, ValueError) as error:
-        raise BaseModelError(
-            f"{base.name} cannot be loaded from {base.path}: {error}",
-            hint="burnish base --force looks for it again",
-        ) from error
-    model.to(device)  # type: ignore[arg-type]
-    model.eval()  # type: ignore[no-untyped-call]
-    return model
+    whole = training and settings.method == "full"
+    return _load(base, Path(base.path), settings, dtype=torch.float32 if whole else None)
 
 
-def load_tuned(base: BaseChoice, settings: TrainSettings, adapter: Path) -> PeftModel:
-    """The base with a trained adapter over it."""
-    model: PeftModel = PeftModel.from_pretrained(load_model(base, settings), str(adapter))
+def load_tuned(
+    base: BaseChoice, settings: TrainSettings, weights: Path
+) -> PeftModel | PreTrainedModel:
+    """What a run trained: the base with its adapter over it, or a whole model.
+
+    Args:
+        weights: the run's folder that `Run.weights` names.
+    """
+    if settings.method == "full":
+        return _load(base, weights, settings)
+    model: PeftModel = PeftModel.from_pretrained(load_model(base, settings), str(weights))
     model.eval()
     return model
+
+
+def load_merged(base: BaseChoice, settings: TrainSettings, weights: Path) -> PreTrainedModel:
+    """What a run trained as one model without adapters, in the precision of the settings.
+
+    Weights in 4 bits are unpacked first: the adapter was trained over their rounded values, and
+    rounding the sum again would change the answers.
+    """
+    if settings.method == "full":
+        return _load(base, weights, settings)
+    model = load_model(base, settings)
+    if settings.method == "qlora":
+        model = model.dequantize(dtype=model.dtype)  # type: ignore[no-untyped-call]
+    merged: PreTrainedModel = PeftModel.from_pretrained(model, str(weights)).merge_and_unload()
+    merged.eval()  # type: ignore[no-untyped-call]
+    return merged
 
 
 def end_tokens(folder: Path, tokenizer: Any) -> list[int]:
@@ -156,6 +177,60 @@ def choose_device(asked: str) -> torch.device:
             )
         return torch.device(asked)
     return torch.device(next(name for name, present in there.items() if present))
+
+
+def _load(
+    base: BaseChoice, folder: Path, settings: TrainSettings, *, dtype: torch.dtype | None = None
+) -> PreTrainedModel:
+    device = choose_device(settings.device)
+    dtype = dtype or _dtype(settings, device)
+    packed = _four_bits(dtype, device) if settings.method == "qlora" else {}
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=dtype, use_safetensors=True, local_files_only=True, **packed
+        )
+    except (OSError, ValueError) as error:
+        raise BaseModelError(
+            f"{base.name} cannot be loaded from {folder}: {error}",
+            hint="burnish base --force looks for it again",
+        ) from error
+    if packed:
+        _keep_packing(model)
+    else:
+        model.to(device)  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def _four_bits(dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
+    """Settings of QLoRA (Dettmers et al. 2023): NF4, its scales quantised too; computed in `dtype`.
+
+    Norms, embeddings and the head keep `dtype`, as under the other methods; PEFT's preparation
+    would raise them, and with them all activations, to float32.
+    """
+    if find_spec("bitsandbytes") is None:
+        raise BaseModelError(
+            "train.method is qlora, but bitsandbytes, which computes in 4 bits, is not installed.",
+            hint="pip install burnish[qlora], or set train.method: lora",
+        )
+    quantised = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": quantised, "device_map": {"": device}}
+
+
+def _keep_packing(model: PreTrainedModel) -> None:
+    """Stop bitsandbytes from packing weights anew, on some CPUs, in the first evaluation.
+
+    It rounds their scales to bfloat16 there, and what is packed so passes no gradient on: every
+    training after the first validation would learn from the last layer alone.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
 
 
 def _dtype(settings: TrainSettings, device: torch.device) -> torch.dtype:

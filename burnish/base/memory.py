@@ -83,27 +83,33 @@ def plan_of(
     settings: TrainSettings,
     tokens: int,
     *,
-    method: Method = "lora",
+    method: Method | None = None,
     dtype: Literal["float32", "bfloat16"] = "bfloat16",
     answer_tokens: int | None = None,
-    checkpointing: bool = False,
     on_cpu: bool = False,
 ) -> Plan:
     """How Burnish itself trains with these settings.
 
+    AdaLoRA and DoRA are counted as the LoRA they begin with; the little more that they keep (three
+    vectors of a layer's output, for DoRA) is not.
+
     Args:
         tokens: of the longest row; at most `tokens_per_row`, or one example that is longer.
+        method: another one than that of the settings.
+        dtype: of the base; the method full trains in float32 whatever it says.
         answer_tokens: of that row, those that carry a loss.
     """
+    if method is None:
+        method = settings.method if settings.method in ("full", "qlora") else "lora"
     return Plan(
         method=method,
         tokens=tokens,
         answer_tokens=answer_tokens,
-        dtype=dtype,
-        r=settings.r,
+        dtype="float32" if method == "full" else dtype,
+        r=settings.initial_r if settings.method == "adalora" else settings.r,
         targets=settings.target_modules,
         mask_bytes=_mask_bytes(settings.lora_dropout, on_cpu) if method != "full" else None,
-        checkpointing=checkpointing,
+        checkpointing=settings.gradient_checkpointing,
         copied_output=True,
     )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from os.path import normpath
 
+from burnish.brief.methods import method_faults
 from burnish.brief.servers import server_faults
 from burnish.engines.server import at_server, read_server
 from burnish.errors import BriefError
@@ -26,7 +27,7 @@ def contradictions(task: Task | None) -> list[Contradiction]:
     found: list[Contradiction] = []
     for search in (_kind, _sources, _columns, _fractions, _prompt, _pass_mark, _systems, _lengths):
         found += search(task)
-    return found + list(server_faults(task))
+    return [*found, *method_faults(task), *server_faults(task)]
 
 
 def _kind(task: Task) -> Iterator[Contradiction]:

@@ -31,6 +31,9 @@ class Tokenizer(Protocol):
     def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any:
         """Messages to text."""
 
+    def save_pretrained(self, save_directory: str) -> Any:
+        """Write its files to a folder."""
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool) -> str:
         """Token ids to text."""
 

@@ -38,7 +38,7 @@ HUB_LICENCES = (
 def render_card(
     *, task: Task, report: Report, dataset: Dataset, run: Run, base: BaseChoice, hub_id: str
 ) -> str:
-    """The card as it may stand in README.md beside the adapter.
+    """The card as it may stand in README.md beside the adapter or the model.
 
     Args:
         report: with a verdict and a tuned system.
@@ -63,6 +63,13 @@ def render_card(
     )
     front = _front_matter(task, report, dataset, run, base, hub_id, tuned.scores)
     return f"---\n{front}\n---\n\n{text}"
+
+
+def _library(run: Run) -> str | None:
+    """What loads the weights; a provider gives none."""
+    if run.provider is not None:
+        return None
+    return "transformers" if run.weights == "model" else "peft"
 
 
 def _front_matter(
@@ -93,7 +100,7 @@ def _front_matter(
     licence = base.licence.lower()
     fields: dict[str, Any] = {
         "license": licence if licence in HUB_LICENCES else "other",
-        "library_name": "peft" if run.provider is None else None,
+        "library_name": _library(run),
         "pipeline_tag": "text-generation",
         "base_model": hub_id or None,
         "language": list(task.needs.languages) or None,

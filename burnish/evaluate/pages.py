@@ -3,7 +3,7 @@
 report.html     the whole story on one page
 report.md       the same in short, for a repository, an issue or a mail
 report.json     all the records that it rests on, in one file
-model-card.md   for the hub: as README.md beside the adapter it describes the model there
+model-card.md   for the hub: as README.md beside the weights it describes the model there
 
 Reads records; writes these files beside the report. They are drawn from records that have hashes of
 their own, so none of them enters a hash, and the run's folder stays as training left it.

@@ -94,7 +94,9 @@ class Systems:
         """Name → form; the first is the one without any search."""
         task = self.task
         if system == "tuned":
-            return {"": _Form(task, "The base model with the trained adapter.")}
+            whole = task.train.method == "full"
+            trained = "all its weights trained" if whole else "the trained adapter"
+            return {"": _Form(task, f"The base model with {trained}.")}
         if system == "zero-shot":
             return {"": _Form(task, "The base model with the instruction alone.")}
         if system == "improved-prompt":

@@ -77,10 +77,10 @@ def run_search(
                 after_epoch(list(found.validation_loss))
                 return found
             with step(place, Run, inputs_hash, parents, task.seed, fields) as record:
-                model = load_model(chosen, trial.train)
+                model = load_model(chosen, trial.train, training=True)
                 try:
                     return tune(
-                        place, trial, splits, record, model, tell,
+                        place, trial, splits, record, model, renderer.tokenizer, tell,
                         deadline=deadline, after_epoch=after_epoch,
                     )  # fmt: skip
                 except Pruned:

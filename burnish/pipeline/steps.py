@@ -374,7 +374,8 @@ def _engine(
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
     release_memory()
     if system == "tuned":
-        yield LocalEngine(load_tuned(chosen, task.train, workspace.path(tuned, "adapter")), end)
+        weights = workspace.path(tuned, tuned.weights)
+        yield LocalEngine(load_tuned(chosen, task.train, weights), end)
     else:
         yield LocalEngine(load_model(chosen, task.train), end)
 

@@ -56,8 +56,8 @@ def make_run(
         write_preflight(workspace.path(record), flight)
         progress(Event("train", "before training", preflight=flight))
         progress(Event("train", "loading the base"))
-        model = load_model(chosen, task.train)
-        done = tune(workspace, task, splits, record, model, progress)
+        model = load_model(chosen, task.train, training=True)
+        done = tune(workspace, task, splits, record, model, renderer.tokenizer, progress)
     progress(Event("train", _loss(done), finished=True))
     return done
 

@@ -75,6 +75,7 @@ from burnish.records.task import (
     SystemName,
     Task,
     TaskKind,
+    TrainMethod,
     TrainSettings,
     Use,
 )
@@ -161,6 +162,7 @@ __all__ = [
     "Table",
     "Task",
     "TaskKind",
+    "TrainMethod",
     "TrainSettings",
     "Trial",
     "Tried",

@@ -22,6 +22,7 @@ SystemName = Literal[
 Sheet = Literal["pairwise", "rubric"]
 """A choice between two answers, or a grade from 1 to 5 for one."""
 Use = Literal["commercial", "research", "any"]
+TrainMethod = Literal["lora", "qlora", "adalora", "dora", "full"]
 CleaningRule = Literal["mojibake", "html", "control", "unicode", "boilerplate", "whitespace"]
 CLEANING_RULES: tuple[CleaningRule, ...] = (
     "mojibake", "html", "control", "unicode", "boilerplate", "whitespace",
@@ -146,23 +147,74 @@ class PassMark(_Settings):
 class TrainSettings(_Settings):
     """How the base model is tuned. Names are those of PEFT and transformers."""
 
-    method: Literal["lora"] = Field("lora", description="The tuning method.")
+    method: TrainMethod = Field(
+        "lora",
+        description="The tuning method; full trains all weights, in float32, without an adapter.",
+    )
     r: int = Field(16, ge=1, description="Rank of the adapter matrices.")
     lora_alpha: int = Field(32, ge=1, description="Scale of the adapter: alpha / r.")
     lora_dropout: float = Field(0.05, ge=0, lt=1, description="Dropout before the adapter.")
     target_modules: str | tuple[str, ...] = Field("all-linear", description="Layers adapted.")
+    modules_to_save: tuple[str, ...] = Field(
+        (), description="Layers trained whole beside the adapters, such as embed_tokens."
+    )
+    use_rslora: bool = Field(False, description="Scale the adapter by alpha / √r instead.")
+    init_lora_weights: Literal["default", "pissa"] = Field(
+        "default",
+        description="pissa begins with the largest singular values of each layer (lora alone).",
+    )
+    loraplus_lr_ratio: float | None = Field(
+        None, ge=1, description="LoRA+: the matrices B learn so many times faster; null is alike."
+    )
+    target_r: int | None = Field(
+        None, ge=1, description="adalora: mean rank that is left at the end; null is r."
+    )
+    init_r: int | None = Field(
+        None, ge=2, description="adalora: rank at the start; null is half more than target_r."
+    )
+    tinit: int | None = Field(
+        None, ge=0, description="adalora: steps before ranks fall; null is a tenth of all."
+    )
+    tfinal: int | None = Field(
+        None, ge=0, description="adalora: steps after the ranks are final; null is 4 tenths of all."
+    )
+    deltaT: int | None = Field(  # noqa: N815
+        None, ge=1, description="adalora: steps between allocations; null is a 50th of all."
+    )
     epochs: int = Field(3, ge=1, description="Passes over the training split.")
-    learning_rate: float = Field(5e-4, gt=0, description="Peak learning rate.")
-    lr_scheduler_type: Literal["linear", "cosine", "constant"] = Field(
-        "linear", description="Schedule of the learning rate after warm-up."
+    learning_rate: float = Field(
+        5e-4, gt=0, description="Peak learning rate; full wants about a tenth, adalora more."
+    )
+    lr_scheduler_type: Literal[
+        "linear",
+        "cosine",
+        "cosine_with_min_lr",
+        "inverse_sqrt",
+        "constant",
+        "constant_with_warmup",
+    ] = Field("linear", description="Schedule of the learning rate; constant has no warm-up.")
+    min_lr_rate: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="cosine_with_min_lr: the last rate as a share of the peak; null is 0.1.",
     )
     warmup_ratio: float = Field(0.05, ge=0, lt=1, description="Share of steps spent warming up.")
     weight_decay: float = Field(0.0, ge=0, description="AdamW weight decay.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    label_smoothing_factor: float = Field(
+        0.0, ge=0, lt=1, description="Share of the training target spread over all tokens."
+    )
+    neftune_noise_alpha: float | None = Field(
+        None, gt=0, description="NEFTune: noise on the embeddings while training; null is none."
+    )
     batch_size: int = Field(8, ge=1, description="Examples per optimiser step.")
     max_length: int = Field(1024, ge=32, description="Tokens of prompt and answer together.")
     tokens_per_row: int = Field(
         512, ge=32, description="Tokens run at once; bounds memory, changes no result."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations twice instead of keeping them: slower, smaller."
     )
     early_stopping_patience: int = Field(
         1, ge=0, description="Epochs without a better validation loss before stopping; 0 is never."
@@ -175,6 +227,16 @@ class TrainSettings(_Settings):
     report_to: tuple[Literal["wandb", "mlflow", "tensorboard", "trackio"], ...] = Field(
         (), description="Trackers; their keys come from the environment only."
     )
+
+    @property
+    def final_r(self) -> int:
+        """The mean rank that AdaLoRA leaves."""
+        return self.r if self.target_r is None else self.target_r
+
+    @property
+    def initial_r(self) -> int:
+        """The rank that AdaLoRA begins with; in its paper half more than the last."""
+        return -(-3 * self.final_r // 2) if self.init_r is None else self.init_r
 
 
 class EvaluateSettings(_Settings):

@@ -7,8 +7,8 @@ speed.json                  a calibration of this machine
 datasets/<id>/              record.json  train.jsonl  validation.jsonl  test.jsonl  dropped.jsonl
                             findings.jsonl  changes.jsonl  checks.json  data.html
 bases/<id>/                 record.json
-runs/<id>/                  record.json  preflight.html  adapter/  checkpoints/  metrics.jsonl
-                            loss.svg
+runs/<id>/                  record.json  preflight.html  adapter/ (or model/)  checkpoints/
+                            metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
 searches/<id>/              optuna.db  search.json  runs/
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md

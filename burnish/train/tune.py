@@ -1,6 +1,6 @@
 """Tune a base model on the training split: reads a data set and a base, writes runs/<id>/.
 
-adapter/         the best adapter, as PEFT stores it
+adapter/         the best adapter, as PEFT stores it; with method full model/, a whole model
 checkpoints/     to resume from, while the run is unfinished
 metrics.jsonl    loss and learning rate of each step, validation loss of each epoch
 loss.svg         the same as a picture
@@ -18,7 +18,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments, set_seed
 
 from burnish.engines.rows import use_rows
-from burnish.records import Event, Progress, Run, Task
+from burnish.records import Event, Progress, Run, Task, TrainSettings
 from burnish.store import Workspace
 from burnish.store.files import sha256_file, write_text
 from burnish.train.checkpoints import full_disk, latest_checkpoint
@@ -26,11 +26,13 @@ from burnish.train.curve import draw_loss_curve
 from burnish.train.dropout import use_gap_dropout
 from burnish.train.fused import fuse
 from burnish.train.journal import Journal, metrics_of, validation_losses
+from burnish.train.method_trainer import MethodTrainer
 from burnish.train.methods import adapt
+from burnish.train.ranks import RankSchedule
+from burnish.train.saving import saver, weight_files
 from burnish.train.splits import RenderedSplits
 from burnish.train.stopping import StopRequests, stop_requests
 from burnish.train.tracking import tracked
-from burnish.train.trainer import RowTrainer
 
 
 def tune(
@@ -39,16 +41,18 @@ def tune(
     splits: RenderedSplits,
     run: Run,
     model: PreTrainedModel,
+    tokenizer: Any,
     progress: Progress,
     *,
     deadline: float | None = None,
     after_epoch: Callable[[list[float]], None] | None = None,
 ) -> Run:
-    """Train the adapter of a started run and complete its record.
+    """Train the adapter or the model of a started run and complete its record.
 
     Args:
         run: as started in the workspace; checkpoints of an earlier attempt are resumed from.
-        model: the base, in the precision it is to be tuned in, on its device.
+        model: the base as `load_model` gives it for training: in its precision, on its device.
+        tokenizer: of the base; stored beside a model that is tuned as a whole.
         deadline: time (of time.monotonic) at which it stops with a checkpoint.
         after_epoch: takes the validation losses so far; may raise to end the run.
 
@@ -78,7 +82,9 @@ def tune(
         _run(trainer, journal, checkpoint)
     losses = validation_losses(trainer.state)
     best = losses.index(min(losses)) + 1
-    files = _finish(folder, trainer, best)
+    files = _finish(folder, run, trainer, best)
+    if run.weights == "model":
+        tokenizer.save_pretrained(str(folder / "model"))
     return workspace.complete(
         run,
         {
@@ -96,15 +102,16 @@ def tune(
             "validation_loss": tuple(losses),
             "seconds": round(time.monotonic() - began, 1),
             "tokens_per_second": round(journal.tokens_per_second, 1),
+            "tokens_per_row": trainer.tokens_per_row,
             "peak_memory_gib": round(peak_memory_gib(), 2),
             "resumed": run.resumed + (checkpoint is not None),
             "device": str(trainer.args.device),
-            "dtype": str(model.dtype).removeprefix("torch."),
+            "dtype": _precision(model, task.train),
         },
     )
 
 
-def _run(trainer: RowTrainer, journal: Journal, checkpoint: Path | None) -> None:
+def _run(trainer: MethodTrainer, journal: Journal, checkpoint: Path | None) -> None:
     """Train to the end, from a checkpoint where there is one."""
     state = (
         TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else None
@@ -125,32 +132,38 @@ def _set_up(
     requests: StopRequests,
     after_epoch: Callable[[list[float]], None] | None,
     trackers: list[TrainerCallback],
-) -> tuple[RowTrainer, Journal]:
+) -> tuple[MethodTrainer, Journal]:
     settings = task.train
     in_rows = use_rows(model)
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
-    adapted = adapt(model, settings)
-    use_gap_dropout(adapted, settings.lora_dropout)
-    fuse(adapted)
+    adapted = adapt(model, settings, _steps(settings, len(splits.train.examples)))
+    callbacks: list[TrainerCallback] = []
+    # Checkpointing repeats what torch's own generator drew, and no other's: stock layers, then.
+    if isinstance(adapted, PeftModel) and not settings.gradient_checkpointing:
+        use_gap_dropout(adapted, settings.lora_dropout)
+        fuse(adapted)
+    if isinstance(adapted, PeftModel) and settings.method == "adalora":
+        callbacks.append(RankSchedule(adapted, folder / "checkpoints"))
     journal = Journal(
         folder,
-        lambda target: _save_adapter(adapted, target),
+        saver(adapted, settings),
         patience=settings.early_stopping_patience,
         tokens=splits.train.tokens,
         progress=progress,
         requests=requests,
         after_epoch=after_epoch,
     )
-    trainer = RowTrainer(
+    callbacks.append(journal)  # last, since it seals what the others wrote to a checkpoint
+    trainer = MethodTrainer(
         adapted,
         _arguments(task, folder, model, len(splits.train.examples)),
         splits.train.examples,
         splits.validation.examples,
-        tokens_per_row=settings.tokens_per_row,
+        settings,
         in_rows=in_rows,
-        callbacks=[*trackers, journal],
+        callbacks=[*trackers, *callbacks],
     )
     return trainer, journal
 
@@ -159,7 +172,6 @@ def _arguments(
     task: Task, folder: Path, model: PreTrainedModel, examples: int
 ) -> TrainingArguments:
     settings = task.train
-    steps = -(-examples // settings.batch_size) * settings.epochs
     return TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         run_name=f"{task.name}-{folder.name}",
@@ -168,7 +180,8 @@ def _arguments(
         per_device_train_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler_type,
-        warmup_steps=round(settings.warmup_ratio * steps),
+        lr_scheduler_kwargs=_schedule_options(settings),
+        warmup_steps=round(settings.warmup_ratio * _steps(settings, examples)),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         eval_strategy="epoch",
@@ -179,6 +192,8 @@ def _arguments(
         logging_nan_inf_filter=False,
         seed=task.seed,
         bf16=model.dtype == torch.bfloat16,
+        activation_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=model.device.type == "cpu",
         remove_unused_columns=False,
         dataloader_pin_memory=False,
@@ -187,27 +202,34 @@ def _arguments(
     )
 
 
-def _save_adapter(model: PeftModel, target: Path) -> None:
-    """Write the adapter to a new folder, then swap it in."""
-    fresh = target.with_name(target.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(str(fresh))
-    # The path of the base differs between machines; the run's record says which base it is.
-    (fresh / "README.md").unlink(missing_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+def _steps(settings: TrainSettings, examples: int) -> int:
+    """Optimiser steps of a run that is not stopped early."""
+    return -(-examples // settings.batch_size) * settings.epochs
 
 
-def _finish(folder: Path, trainer: RowTrainer, best_epoch: int) -> dict[str, str]:
-    """Put the best adapter and the picture in place; hashes of what a repeated run makes again."""
+def _schedule_options(settings: TrainSettings) -> dict[str, float] | None:
+    if settings.lr_scheduler_type != "cosine_with_min_lr":
+        return None
+    return {"min_lr_rate": 0.1 if settings.min_lr_rate is None else settings.min_lr_rate}
+
+
+def _precision(model: PreTrainedModel, settings: TrainSettings) -> str:
+    """How the base is stored and computed with, for the record."""
+    dtype = str(model.dtype).removeprefix("torch.")
+    return f"nf4, computed in {dtype}" if settings.method == "qlora" else dtype
+
+
+def _finish(folder: Path, run: Run, trainer: MethodTrainer, best_epoch: int) -> dict[str, str]:
+    """Put the best weights and the picture in place; hashes of what a repeated run makes again."""
+    weights = folder / run.weights
     if (folder / "best").exists():
-        shutil.rmtree(folder / "adapter", ignore_errors=True)
-        (folder / "best").rename(folder / "adapter")
+        shutil.rmtree(weights, ignore_errors=True)
+        (folder / "best").rename(weights)
     svg = draw_loss_curve(metrics_of(trainer.state), best_epoch)
     write_text(folder / "loss.svg", svg)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    names = ("adapter/adapter_model.safetensors", "metrics.jsonl", "loss.svg")
-    return {name: sha256_file(folder / name) for name in names}
+    files = [*weight_files(weights), folder / "metrics.jsonl", folder / "loss.svg"]
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
 def peak_memory_gib() -> float:

@@ -89,6 +89,25 @@ def saved_bytes(method: str, length: int) -> tuple[float, Figures]:
     return float(sum(kept.values())), figures_of(config.to_dict(), "tiny")
 
 
+@pytest.mark.parametrize(
+    ("settings", "planned"),
+    [
+        ({}, ("lora", "bfloat16", 16)),
+        ({"method": "dora", "r": 4}, ("lora", "bfloat16", 4)),
+        ({"method": "adalora", "r": 4}, ("lora", "bfloat16", 6)),
+        ({"method": "qlora"}, ("qlora", "bfloat16", 16)),
+        ({"method": "full"}, ("full", "float32", 16)),
+    ],
+)
+def test_the_plan_is_that_of_the_method(
+    settings: dict[str, Any], planned: tuple[str, str, int]
+) -> None:
+    plan = plan_of(TrainSettings.model_validate(settings), 512)
+    assert (plan.method, plan.dtype, plan.r) == planned
+    assert not plan.checkpointing
+    assert plan_of(TrainSettings(gradient_checkpointing=True), 512).checkpointing
+
+
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_block_keeps_what_autograd_keeps(method: Any) -> None:
     measured, tiny = saved_bytes(method, 512)

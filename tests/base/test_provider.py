@@ -409,7 +409,7 @@ def test_the_whole_way_from_the_brief_to_the_verdict(
     page = (folder / "report.html").read_text()
     assert "ft:base:org:my-tickets:ftjob-1" in page
     assert consent_to("127.0.0.1") in page
-    assert "adapter of epoch" not in page
+    assert "weights of epoch" not in page
     usage = [json.loads(line) for line in (folder / "usage.jsonl").read_text().splitlines()]
     assert set(usage[0]["usage"]) == {"zero-shot", "few-shot", "tuned"}
     assert usage[0]["usage"]["few-shot"]["prompt_tokens"] > 15
