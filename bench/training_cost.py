@@ -69,11 +69,12 @@ def predict(name: str, method: Method, length: int) -> float:
 
 def _plan(method: Method, length: int) -> Plan:
     settings = TrainSettings(max_length=1024, batch_size=BATCH)
-    row = max(length, settings.tokens_per_row // length * length)
-    answers = round(ANSWER * row)
+    workers = 1 if method == "full" else read_machine().cores  # rows run side by side
+    tokens = max(length, settings.tokens_per_row // workers // length * length) * workers
     return plan_of(
-        settings, row, method=method, dtype="float32", answer_tokens=answers, on_cpu=True
-    )
+        settings, tokens, method=method, dtype="float32", answer_tokens=round(ANSWER * tokens),
+        example=length, on_cpu=True,
+    )  # fmt: skip
 
 
 def _head(*, timed: bool) -> str:
@@ -190,6 +191,7 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     from burnish.engines.rows import use_rows
     from burnish.records import Task
     from burnish.train.dropout import use_gap_dropout
+    from burnish.train.fused import fuse
     from burnish.train.methods import adapt
     from burnish.train.trainer import RowTrainer
     from burnish.train.tune import _arguments, peak_memory_gib
@@ -211,6 +213,7 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     if case["method"] == "lora":
         model = adapt(model, settings)
         use_gap_dropout(model, settings.lora_dropout)
+        fuse(model)
     else:
         model.requires_grad_(True)
     ends: list[float] = []

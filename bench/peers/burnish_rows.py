@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         model = AutoModelForCausalLM.from_pretrained(given.model, dtype=torch.bfloat16)
         in_rows = use_rows(model)
-        adapted = adapt(model, task.train)
+        adapted = adapt(model, task.train, len(batches))
         use_gap_dropout(adapted, task.train.lora_dropout)
         fuse(adapted)
         arguments = _arguments(task, Path(folder), model, len(rows))

@@ -30,6 +30,10 @@ _FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6}
 Precision = Literal["float32", "bfloat16", "int8", "nf4", "nf4-dq"]
 
 
+BLOCK = 64
+"""Queries of a block of attention (burnish.engines.attention.BLOCK; a test holds them together)."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """One way to train.
@@ -53,7 +57,10 @@ class Plan:
             did before 4.45), "chunked" (converted a piece at a time), or "fused" (never stored).
         compiled: torch.compile fuses element-wise work and keeps less.
         separate_inputs: dropout before each adapter keeps a copy of the input for each (PEFT).
-        copied_output: attention copies its output, as over rows (burnish.engines.rows).
+        in_blocks: attention runs in blocks of so many queries and keeps its probabilities
+            (burnish.engines.attention, on a CPU); None is a kernel that keeps its output instead.
+        example: tokens of the longest example of a row, for attention in blocks; None is the row.
+        fused: adapters and norms keep their inputs alone (burnish.train.fused, on a CPU).
         cards: weights, gradients and optimiser state are shared out over so many (FSDP).
     """
 
@@ -75,7 +82,9 @@ class Plan:
     loss: Literal["float32", "shifted", "chunked", "fused"] = "float32"
     compiled: bool = False
     separate_inputs: bool = True
-    copied_output: bool = False
+    in_blocks: int | None = None
+    example: int | None = None
+    fused: bool = False
     cards: int = 1
 
 
@@ -86,6 +95,7 @@ def plan_of(
     method: Method | None = None,
     dtype: Literal["float32", "bfloat16"] = "bfloat16",
     answer_tokens: int | None = None,
+    example: int | None = None,
     on_cpu: bool = False,
 ) -> Plan:
     """How Burnish itself trains with these settings.
@@ -98,6 +108,7 @@ def plan_of(
         method: another one than that of the settings.
         dtype: of the base; the method full trains in float32 whatever it says.
         answer_tokens: of that row, those that carry a loss.
+        example: tokens of its longest example; None is the row.
     """
     if method is None:
         method = settings.method if settings.method in ("full", "qlora") else "lora"
@@ -110,7 +121,9 @@ def plan_of(
         targets=settings.target_modules,
         mask_bytes=_mask_bytes(settings.lora_dropout, on_cpu) if method != "full" else None,
         checkpointing=settings.gradient_checkpointing,
-        copied_output=True,
+        in_blocks=BLOCK if on_cpu else None,
+        example=example,
+        fused=on_cpu and method == "lora" and not settings.gradient_checkpointing,
     )
 
 
@@ -265,18 +278,28 @@ def _kept(figures: Figures, plan: Plan) -> float:
 def block_bytes(figures: Figures, plan: Plan) -> float:
     """Bytes that one token leaves in one block for the backward pass.
 
-    Counted over transformers' Llama: two norms keep their input in float32 (and what they scaled,
-    where the scale is trained); attention keeps queries, keys, values and its output, keys and
-    values repeated for every head; a gated feed-forward keeps gate, its activation and the other
+    Counted over transformers' Llama: two norms keep their input, in float32 unless fused (and what
+    they scaled, where the scale is trained); attention keeps queries, keys and values, and either
+    its output or its probabilities; a gated feed-forward keeps gate, its activation and the other
     branch. A layer whose weights are trained, or that has an adapter, keeps its input.
     """
     width = _BYTES[plan.dtype]
     hidden, trains_all = figures.hidden_size, plan.method == "full"
-    queries = figures.num_attention_heads * figures.head_dim
-    norm = width if plan.compiled else 4.0
+    norm = width if plan.compiled or plan.fused else 4.0
     norms = 2 * hidden * (norm + (norm if trains_all and not plan.compiled else 0))
-    attention = (5 if trains_all and plan.copied_output else 4) * queries * width
-    return norms + attention + _inputs(figures, plan) + _feed_forward(figures, plan)
+    return norms + _attention(figures, plan) + _inputs(figures, plan) + _feed_forward(figures, plan)
+
+
+def _attention(figures: Figures, plan: Plan) -> float:
+    """Bytes a token that attention keeps; a kernel has keys and values repeated for every head."""
+    width = _BYTES[plan.dtype]
+    queries = figures.num_attention_heads * figures.head_dim
+    if plan.in_blocks is None:
+        return 4 * queries * width
+    keys = figures.num_key_value_heads * figures.head_dim
+    seen = ((plan.example or plan.tokens) + plan.in_blocks) / 2
+    output = queries if plan.method == "full" else 0  # an adapter's input, else
+    return (queries + 2 * keys + output + figures.num_attention_heads * seen) * width
 
 
 def _inputs(figures: Figures, plan: Plan) -> float:
@@ -288,12 +311,15 @@ def _inputs(figures: Figures, plan: Plan) -> float:
     for matrix in adapted(figures, plan.targets):
         shared = _shared_input(matrix)
         copies = _experts_met(figures, matrix)
-        if plan.mask_bytes is not None and (plan.separate_inputs or shared not in met):
+        if plan.fused:
+            kept = (width if shared not in met else 0) + (plan.mask_bytes or 0)
+            total += copies * matrix.inputs * kept
+        elif plan.mask_bytes is not None and (plan.separate_inputs or shared not in met):
             total += copies * matrix.inputs * (width + plan.mask_bytes)
         elif shared in ("attention", "feed-forward") and shared not in met:
             total += copies * matrix.inputs * width
         met.add(shared)
-        total += copies * plan.r * _BYTES[plan.adapter_dtype]
+        total += copies * plan.r * (width if plan.fused else _BYTES[plan.adapter_dtype])
     return total
 
 
@@ -305,7 +331,9 @@ def _feed_forward(figures: Figures, plan: Plan) -> float:
     gated = figures.model_type not in ("gpt2", "phi")
     middle = (3 if gated else 1) * wide * width
     adapters = {_shared_input(matrix) for matrix in adapted(figures, plan.targets)}
-    product_kept = plan.method == "full" or (plan.mask_bytes is None and "down" in adapters)
+    product_kept = plan.method == "full" or (
+        plan.mask_bytes is None and "down" in adapters and not plan.fused
+    )
     if plan.compiled:
         middle -= wide * width if gated else 0  # the activation is computed again
         product_kept = True

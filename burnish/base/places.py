@@ -53,13 +53,20 @@ class Work:
             tokens=round(facts.train_examples * runs * settings.epochs),
         )
 
-    def plan(self, *, on_cpu: bool, amx: bool = False) -> Plan:
-        """How Burnish trains it on a device."""
+    def at_once(self, cores: int) -> int:
+        """Tokens of the rows that run side by side on so many cores; the longest may be there."""
+        beside = min(cores, self.task.train.batch_size) - 1
+        return max(self.row, self.longest + beside * self.length)
+
+    def plan(self, *, cores: int = 0, amx: bool = False) -> Plan:
+        """How Burnish trains it on so many cores, or else on a card."""
+        on_cpu, tokens = cores > 0, self.at_once(cores) if cores else self.row
         return plan_of(
             self.task.train,
-            self.row,
+            tokens,
             dtype="float32" if on_cpu and not amx else "bfloat16",
-            answer_tokens=round(min(self.answers, 1.0) * self.row),
+            answer_tokens=round(min(self.answers, 1.0) * tokens),
+            example=self.longest,
             on_cpu=on_cpu,
         )
 
@@ -85,7 +92,7 @@ def places(
     if here := _here(figures, work, machine, speed):
         found.append(here)
     rented = [card for card in cards() if card.rented]
-    plan = work.plan(on_cpu=False)
+    plan = work.plan()
     needed = on_card(training_memory(figures, plan))
     for card in rented:
         if needed.total <= card.memory:
@@ -98,7 +105,7 @@ def places(
 
 def _here(figures: Figures, work: Work, machine: Machine, speed: Speed) -> Place | None:
     amx = "amx_bf16" in machine.features
-    plan = work.plan(on_cpu=not machine.devices, amx=amx)
+    plan = work.plan(cores=0 if machine.devices else machine.cores, amx=amx)
     needed = training_memory(figures, plan)
     if machine.devices:
         device, memory = machine.devices[0].name, machine.devices[0].memory_gib

@@ -136,20 +136,20 @@ class _Blocks(torch.autograd.Function):
             used = weights if kept is None else weights * kept
             out[:, :, block.start : block.stop] = torch.bmm(used, block.seen(value)).view(shape)
             saved.append((weights, capped, kept))
-        ctx.save_for_backward(grouped, key, value)
-        ctx.saved = saved if any(ctx.needs_input_grad) else []
+        ctx.save_for_backward(grouped, key, value, *(part for block in saved for part in block))
         return out.flatten(0, 1)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        grouped, key, value = ctx.saved_tensors
+        grouped, key, value, *parts = ctx.saved_tensors
+        saved = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
         grad = grads[0].view(grouped.shape)
         for_query = torch.empty_like(grouped)
         for_key, for_value = (
             torch.zeros_like(key, dtype=torch.float32),
             torch.zeros_like(value, dtype=torch.float32),
         )
-        for block, (weights, capped, kept) in zip(ctx.blocks, ctx.saved, strict=True):
+        for block, (weights, capped, kept) in zip(ctx.blocks, saved, strict=True):
             shape = (*grouped.shape[:2], block.stop - block.start, -1)
             queries = grouped[:, :, block.start : block.stop].flatten(1, 2)
             given = grad[:, :, block.start : block.stop].flatten(1, 2)

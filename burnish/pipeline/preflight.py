@@ -51,11 +51,14 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     try:
         figures = read_figures(Path(chosen.path))
         work = Work.of(task, _facts(splits), shares_rows=figures.model_type in IN_ROWS)
+        tokens = work.at_once(machine.cores) if on_cpu else work.row
         plan = plan_of(
             settings,
-            work.row,
+            tokens,
+            method=_method(settings.method),
             dtype=_dtype(settings.dtype, machine, on_cpu),
-            answer_tokens=round(min(work.answers, 1.0) * work.row),
+            answer_tokens=round(min(work.answers, 1.0) * tokens),
+            example=work.longest,
             on_cpu=on_cpu,
         )
         memory = training_memory(figures, plan)

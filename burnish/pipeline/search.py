@@ -80,7 +80,7 @@ def run_search(
                 model = load_model(chosen, trial.train, training=True)
                 try:
                     return tune(
-                        place, trial, splits, record, model, renderer, tell,
+                        place, trial, splits, record, model, renderer.tokenizer, tell,
                         deadline=deadline, after_epoch=after_epoch,
                     )  # fmt: skip
                 except Pruned:

@@ -57,7 +57,7 @@ def make_run(
         progress(Event("train", "before training", preflight=flight))
         progress(Event("train", "loading the base"))
         model = load_model(chosen, task.train, training=True)
-        done = tune(workspace, task, splits, record, model, renderer, progress)
+        done = tune(workspace, task, splits, record, model, renderer.tokenizer, progress)
     progress(Event("train", _loss(done), finished=True))
     return done
 

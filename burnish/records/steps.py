@@ -118,12 +118,13 @@ class Run(Record):
         untrained: ids of examples left out because no answer token fits.
         trained_tokens: answer tokens with a loss, per epoch.
         validation_loss: per finished epoch, mean negative log-likelihood per answer token, nats.
-        device, dtype, seconds, tokens_per_second, peak_memory_gib, resumed: of this machine; the
-            last four and the device are not hashed.
+        tokens_per_row: as in the settings, or less where memory ran out.
+        device, dtype, seconds, tokens_per_second, peak_memory_gib, resumed: of this machine; all
+            but dtype are not hashed.
     """
 
     volatile: ClassVar[frozenset[str]] = Record.volatile | {
-        "seconds", "tokens_per_second", "peak_memory_gib", "resumed", "device",
+        "seconds", "tokens_per_second", "peak_memory_gib", "resumed", "device", "tokens_per_row",
     }  # fmt: skip
 
     settings: TrainSettings
@@ -144,6 +145,7 @@ class Run(Record):
     seconds: float = 0.0
     tokens_per_second: float = 0.0
     peak_memory_gib: float = 0.0
+    tokens_per_row: int = 0
     resumed: int = 0
     device: str = ""
     dtype: str = ""

@@ -42,7 +42,7 @@ def tune(
     splits: RenderedSplits,
     run: Run,
     model: PreTrainedModel,
-    renderer: Renderer,
+    tokenizer: Any,
     progress: Progress,
     *,
     deadline: float | None = None,
@@ -53,7 +53,7 @@ def tune(
     Args:
         run: as started in the workspace; checkpoints of an earlier attempt are resumed from.
         model: the base as `load_model` gives it for training: in its precision, on its device.
-        renderer: that rendered the splits; a whole model is stored with its tokenizer.
+        tokenizer: of the base; stored beside a model that is tuned as a whole.
         deadline: time (of time.monotonic) at which it stops with a checkpoint.
         after_epoch: takes the validation losses so far; may raise to end the run.
 
@@ -85,7 +85,7 @@ def tune(
     best = losses.index(min(losses)) + 1
     files = _finish(folder, run, trainer, best)
     if run.weights == "model":
-        renderer.tokenizer.save_pretrained(str(folder / "model"))
+        tokenizer.save_pretrained(str(folder / "model"))
     return workspace.complete(
         run,
         {
@@ -103,6 +103,7 @@ def tune(
             "validation_loss": tuple(losses),
             "seconds": round(time.monotonic() - began, 1),
             "tokens_per_second": round(journal.tokens_per_second, 1),
+            "tokens_per_row": trainer.tokens_per_row,
             "peak_memory_gib": round(peak_memory_gib(), 2),
             "resumed": run.resumed + (checkpoint is not None),
             "device": str(trainer.args.device),
@@ -139,7 +140,7 @@ def _set_up(
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
     adapted = adapt(model, settings, _steps(settings, len(splits.train.examples)))
-    callbacks = [*trackers]
+    callbacks: list[TrainerCallback] = []
     # Checkpointing repeats what torch's own generator drew, and no other's: stock layers, then.
     if isinstance(adapted, PeftModel) and not settings.gradient_checkpointing:
         use_gap_dropout(adapted, settings.lora_dropout)
@@ -163,7 +164,7 @@ def _set_up(
         splits.validation.examples,
         settings,
         in_rows=in_rows,
-        callbacks=callbacks,
+        callbacks=[*trackers, *callbacks],
     )
     return trainer, journal
 

@@ -1,0 +1,155 @@
+"""What share of this machine's matrix products a training step reaches, and where the rest goes.
+
+    python bench/training_rows.py           the model and the rows, once
+    python bench/training_limit.py          share of the limit, and the profile of one step
+
+SmolLM2-135M in bfloat16, LoRA of rank 16, MTS-Dialog, batch of 8. The work a step needs is counted
+from its rows: for each token the frozen layers forward and the gradient of their input, for the
+adapters the gradient of their weights too, for each pair of tokens that see each other two products
+forward and four backward, and the head where there is a loss. The limit is the speed of the model's
+own layers as bare products of 512 tokens, forward and backward, measured in the same process before
+and after. Let nothing else run.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from torch.profiler import ProfilerActivity, profile
+from transformers import AutoModelForCausalLM, TrainingArguments
+
+from burnish.chat.render import Encoded
+from burnish.engines.rows import Row, use_rows
+from burnish.records import TrainSettings
+from burnish.train.dropout import use_gap_dropout
+from burnish.train.fused import fuse
+from burnish.train.methods import adapt
+from burnish.train.trainer import RowTrainer
+
+FOLDER = Path(__file__).parent / "out" / "training"
+BATCH = 8
+KINDS = {
+    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::addmm_"),
+    "softmax and loss": ("softmax",),
+    "drawing and dropping": ("geometric", "index_fill", "cumsum", "searchsorted"),
+    "copies and new memory": ("copy", "empty", "fill", "cat", "zero", "clone"),
+    "sums, products and other passes": ("aten::",),
+}
+"""Name → parts of the operators' names; the first that fits counts."""
+
+
+def main() -> None:
+    """Train some steps, print their share of the limit, and profile one more."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--rows", default="mts-dialog")
+    given = parser.parse_args()
+    examples = [
+        Encoded(row["ids"], [bool(one) for one in row["trained"]], truncated=False)
+        for row in map(json.loads, (FOLDER / f"{given.rows}.jsonl").read_text().splitlines())
+    ]
+    settings = TrainSettings(lora_dropout=given.dropout, dtype="bfloat16", device="cpu")
+    model = AutoModelForCausalLM.from_pretrained(FOLDER / "model", dtype=torch.bfloat16)
+    use_rows(model)
+    adapted = adapt(model, settings, given.steps)
+    use_gap_dropout(adapted, given.dropout)
+    fuse(adapted)
+    arguments = TrainingArguments(
+        output_dir=str(FOLDER), use_cpu=True, bf16=True, report_to="none", disable_tqdm=True,
+        per_device_train_batch_size=BATCH,
+    )  # fmt: skip
+    trainer = RowTrainer(
+        adapted, arguments, examples, examples[:1],
+        tokens_per_row=settings.tokens_per_row, in_rows=True, callbacks=[],
+    )  # fmt: skip
+    optimiser = torch.optim.AdamW(trainer._trained, lr=1e-3)
+
+    def step(number: int) -> tuple[float, float]:
+        """Seconds, and floating-point operations needed."""
+        batch = examples[number * BATCH : (number + 1) * BATCH]
+        began = time.perf_counter()
+        trainer.training_step(adapted, {"examples": batch})
+        torch.nn.utils.clip_grad_norm_(trainer._trained, 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        seconds = time.perf_counter() - began
+        return seconds, sum(_needed(adapted, row) for row in trainer._cut(batch))
+
+    step(0)
+    before = _product_rate(model)
+    steps = [step(number + 1) for number in range(given.steps)]
+    after = _product_rate(model)
+    limit = (before + after) / 2
+    rate = sum(work for _, work in steps) / sum(seconds for seconds, _ in steps)
+    tokens = sum(len(one.ids) for one in examples[BATCH : (given.steps + 1) * BATCH])
+    print(f"products alone: {before / 1e9:.0f} GFLOP/s before, {after / 1e9:.0f} after")
+    print(f"needed work:    {rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of the products' speed")
+    print(f"true tokens/s:  {tokens / sum(seconds for seconds, _ in steps):.0f}")
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        step(given.steps + 1)
+    _print_profile(profiled)
+
+
+def _needed(model: PeftModel, row: Row) -> float:
+    """Floating-point operations that a row's loss and gradients need."""
+    config = model.config
+    adapters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    layers = sum(
+        weight.numel()
+        for name, weight in model.named_parameters()
+        if not weight.requires_grad and weight.dim() == 2 and "embed" not in name
+        and "lm_head" not in name
+    )  # fmt: skip
+    tokens = row.input_ids.numel()
+    own = [span.stop - span.start for span in row.layout.spans]
+    head = row.layout.prefix
+    pairs = head * (head + 1) / 2 + sum(n * head + n * (n + 1) / 2 for n in own)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention = 12 * pairs * config.num_attention_heads * size * config.num_hidden_layers
+    losses = 4 * len(row.targets) * config.vocab_size * config.hidden_size
+    return float(tokens * (4 * layers + 6 * adapters) + attention + losses)
+
+
+def _product_rate(model: torch.nn.Module, tokens: int = 512) -> float:
+    """Operations a second of a block's linear layers as bare products, forward and backward."""
+    weights = [
+        module.weight.detach()
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and ".layers.0." in name and "lora" not in name
+    ]
+    rates = []
+    for _ in range(5):
+        began, work = time.perf_counter(), 0.0
+        for weight in weights:
+            out, inner = weight.shape
+            x = torch.ones(tokens, inner, dtype=weight.dtype)
+            y = torch.ones(tokens, out, dtype=weight.dtype)
+            for _ in range(8):
+                torch.nn.functional.linear(x, weight)
+                y @ weight
+                work += 4 * tokens * out * inner
+        rates.append(work / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def _print_profile(profiled: profile) -> None:
+    shares = dict.fromkeys([*KINDS, "everything between operators"], 0.0)
+    for event in profiled.key_averages():
+        kind = next(
+            (kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)),
+            "everything between operators",
+        )
+        shares[kind] += event.self_cpu_time_total
+    total = sum(shares.values())
+    print("\n| where a step's processor time goes | share |\n|---|---|")
+    for kind, microseconds in shares.items():
+        print(f"| {kind} | {microseconds / total:.0%} |")
+
+
+if __name__ == "__main__":
+    main()
