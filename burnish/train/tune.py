@@ -17,7 +17,6 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel, TrainerCallback, TrainerState, TrainingArguments, set_seed
 
-from burnish.chat.render import Renderer
 from burnish.engines.rows import use_rows
 from burnish.records import Event, Progress, Run, Task, TrainSettings
 from burnish.store import Workspace
