@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from hf_trainer import StepClock
-from measuring import IGNORED, MAX_GRAD_NORM, Clock, parser, read_batches
+from measuring import IGNORED, MAX_GRAD_NORM, Clock, parser, read_batches, start_adapters
 from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM
 
@@ -69,6 +69,7 @@ def main() -> None:
         adapted = adapt(model, task.train, len(batches))
         use_gap_dropout(adapted, task.train.lora_dropout)
         fuse(adapted)
+        start_adapters(adapted)
         arguments = _arguments(task, Path(folder), model, len(rows))
         arguments.eval_strategy, arguments.save_strategy = "no", "no"
         trainer = _InOrder(

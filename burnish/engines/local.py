@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from burnish.chat.render import Encoded
 from burnish.engines.engine import Constraint, Written
 from burnish.engines.layout import KeyValues, Layout, Span
+from burnish.engines.losses import target_losses
 from burnish.engines.rows import (
     Row,
     branch_row,
@@ -174,13 +175,12 @@ class LocalEngine:
         return Written(ids[:-1] if stopped else ids, stopped)
 
 
-def stock_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.Tensor:
+def stock_losses(
+    model: torch.nn.Module, row: Row, device: torch.device, smoothing: float = 0.0
+) -> torch.Tensor:
     """Losses of a row that holds one example, with the model's own attention; float32 [losses]."""
     logits = model(input_ids=row.input_ids.to(device), use_cache=False).logits[0]
-    places = row.places.to(device)
-    return torch.nn.functional.cross_entropy(
-        logits[places].float(), row.targets.to(device), reduction="none"
-    )
+    return target_losses(logits[row.places.to(device)], row.targets.to(device), smoothing)
 
 
 def _best(

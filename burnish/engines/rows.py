@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 
 from burnish.chat.render import Encoded
 from burnish.engines.attention import row_attention
 from burnish.engines.layout import Layout, Span
+from burnish.engines.losses import target_losses
 
 ATTENTION = "burnish_rows"
 FAMILIES = frozenset(
@@ -106,8 +106,14 @@ def branch_row(prompts: Sequence[list[int]], endings: Sequence[list[int]]) -> Ro
     return _row(ids, positions, layout, places, targets, owners, len(ids))
 
 
-def row_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.Tensor:
-    """Negative log-likelihood of every target, nats, float32 [losses]."""
+def row_losses(
+    model: torch.nn.Module, row: Row, device: torch.device, smoothing: float = 0.0
+) -> torch.Tensor:
+    """Loss of every target, nats, float32 [losses].
+
+    Args:
+        smoothing: of the targets, see `burnish.engines.losses`; 0 is the negative log-likelihood.
+    """
     places, at = torch.unique(row.places, return_inverse=True)
     logits = model(
         input_ids=row.input_ids.to(device),
@@ -117,7 +123,7 @@ def row_losses(model: torch.nn.Module, row: Row, device: torch.device) -> torch.
         use_cache=False,
     ).logits[0]
     if len(places) == len(row.places):
-        return functional.cross_entropy(logits.float(), row.targets.to(device), reduction="none")
+        return target_losses(logits, row.targets.to(device), smoothing)
     log_likelihood: torch.Tensor = logits.float().log_softmax(-1)
     return -log_likelihood[at.to(device), row.targets.to(device)]
 

@@ -55,7 +55,6 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
         plan = plan_of(
             settings,
             tokens,
-            method=_method(settings.method),
             dtype=_dtype(settings.dtype, machine, on_cpu),
             answer_tokens=round(min(work.answers, 1.0) * tokens),
             example=work.longest,

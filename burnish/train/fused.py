@@ -29,13 +29,15 @@ def fuse(model: PeftModel) -> None:
 
 
 def _is_plain(module: nn.Module) -> bool:
-    """Whether it is LoRA over an ordinary linear layer, and nothing else (no DoRA, no 4 bits)."""
+    """Whether it is LoRA over an ordinary linear layer, with dropout by gaps if any, and nothing
+    else (no DoRA, no 4 bits)."""
     return (
         type(module) is LoraLinear
         and type(module.base_layer) is nn.Linear
         and not module.lora_variant
         and len(module.lora_A) == 1
         and not any(module.lora_bias.values())
+        and not any(isinstance(each, nn.Dropout) for each in module.lora_dropout.values())
     )
 
 

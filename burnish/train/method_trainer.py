@@ -9,7 +9,6 @@ from peft.optimizers import create_loraplus_optimizer
 from transformers import TrainerCallback, TrainingArguments
 
 from burnish.chat.render import Encoded
-from burnish.engines.losses import target_losses
 from burnish.engines.rows import Row, make_rows
 from burnish.records import TrainSettings
 from burnish.train.methods import Tuned, base_of
@@ -51,8 +50,7 @@ class MethodTrainer(RowTrainer):
         if settings.neftune_noise_alpha is not None:
             add_noise(base_of(model), settings.neftune_noise_alpha)
             self._workers = Workers(1)  # the noise of all rows is drawn from one generator
-        if settings.label_smoothing_factor:
-            self._losses = _Smoothed(self._losses, settings.label_smoothing_factor, in_rows)
+        self._smoothing = settings.label_smoothing_factor
 
     def _cut(self, examples: Sequence[Encoded]) -> list[Row]:
         if self._settings.neftune_noise_alpha is None or not self._adapted.training:
@@ -85,29 +83,3 @@ class MethodTrainer(RowTrainer):
             **options,
         )
         return self.optimizer
-
-
-class _Smoothed:
-    """Losses against smoothed targets while training; the plain ones for validation."""
-
-    def __init__(self, plain: Any, smoothing: float, in_rows: bool) -> None:
-        self._plain = plain
-        self._smoothing = smoothing
-        self._in_rows = in_rows
-
-    def __call__(self, model: torch.nn.Module, row: Row, device: torch.device) -> torch.Tensor:
-        if not model.training:
-            losses: torch.Tensor = self._plain(model, row, device)
-            return losses
-        ids, places = row.input_ids.to(device), row.places.to(device)
-        if self._in_rows:
-            logits = model(
-                input_ids=ids,
-                position_ids=row.position_ids.to(device),
-                layout=row.layout,
-                logits_to_keep=places,
-                use_cache=False,
-            ).logits[0]
-        else:
-            logits = model(input_ids=ids, use_cache=False).logits[0][places]
-        return target_losses(logits, row.targets.to(device), self._smoothing)

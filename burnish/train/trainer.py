@@ -50,6 +50,7 @@ class RowTrainer(Trainer):
         self.tokens_per_row = tokens_per_row
         self._in_rows = in_rows
         self._losses = row_losses if in_rows else stock_losses
+        self._smoothing = 0.0
         self._adapted = model
         self._trained = [weight for weight in model.parameters() if weight.requires_grad]
         self._workers = Workers(arguments.per_device_train_batch_size if _may_share(model) else 1)
@@ -123,7 +124,7 @@ class RowTrainer(Trainer):
             torch.manual_seed(seed)
         weights = torch.tensor([batch[owner].weight for owner in row.owners.tolist()])
         with drawing(seed), self.compute_loss_context_manager():
-            losses = self._losses(self._adapted, row, self.args.device)
+            losses = self._losses(self._adapted, row, self.args.device, self._smoothing)
             loss = (losses * weights.to(losses)).sum() / count
         if alone:
             loss.backward()

@@ -61,10 +61,12 @@ def test_where_memory_runs_out_rows_halve_and_the_step_is_the_same(
     trainer = make_trainer(tmp_path, adapted(), tokens=512)
     run = trainer._losses
 
-    def scarce(model: torch.nn.Module, row: training.Row, device: torch.device) -> torch.Tensor:
+    def scarce(
+        model: torch.nn.Module, row: training.Row, device: torch.device, smoothing: float
+    ) -> torch.Tensor:
         if row.input_ids.numel() > 100:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")
-        return run(model, row, device)
+        return run(model, row, device, smoothing)
 
     monkeypatch.setattr(trainer, "_losses", scarce)
     loss, gradients = gradients_of(trainer)
