@@ -87,7 +87,7 @@ class _Adapted(torch.autograd.Function):
         x, weight, a, b, inner, places = ctx.saved_tensors
         (grad,) = grads
         of_inner = (grad @ b).mul_(ctx.scale)
-        of_b = (inner.T @ grad).mul_(ctx.scale).T
+        of_b = (grad.T @ inner).mul_(ctx.scale)
         of_x = grad @ weight if ctx.needs_input_grad[0] else None
         if places is None:
             of_a = of_inner.T @ x

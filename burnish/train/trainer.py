@@ -111,8 +111,12 @@ class RowTrainer(Trainer):
         for loss, gradients in self._workers.run(jobs):
             total += loss
             for weight, gradient in zip(self._trained, gradients, strict=False):
-                if gradient is not None:
-                    weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
+                if gradient is None:
+                    continue
+                if weight.grad is None:  # the fused optimiser goes through memory as it lies
+                    weight.grad = gradient.contiguous()
+                else:
+                    weight.grad += gradient
         return total
 
     def _row_gradients(

@@ -64,6 +64,7 @@ def gradients_of(trainer: RowTrainer) -> tuple[float, list[torch.Tensor]]:
     """Loss and gradients of one step over the whole batch."""
     trainer._adapted.zero_grad()
     loss = trainer.training_step(trainer._adapted, {"examples": make_batch()})
+    assert all(weight.grad.is_contiguous() for weight in trainer._trained)  # type: ignore[union-attr]
     return float(loss), [weight.grad.clone() for weight in trainer._trained]  # type: ignore[union-attr]
 
 
