@@ -37,6 +37,7 @@ ANSWER = 0.25
 """Share of an example's tokens that carry a loss."""
 STEPS = 2
 BATCH = 8
+CORES = 2
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def predict(name: str, method: Method, length: int) -> float:
 
 def _plan(method: Method, length: int) -> Plan:
     settings = TrainSettings(max_length=1024, batch_size=BATCH)
-    workers = 1 if method == "full" else read_machine().cores  # rows run side by side
+    workers = 1 if method == "full" else CORES  # rows run side by side
     tokens = max(length, settings.tokens_per_row // workers // length * length) * workers
     return plan_of(
         settings, tokens, method=method, dtype="float32", answer_tokens=round(ANSWER * tokens),
@@ -201,6 +202,7 @@ def _train(case: dict[str, Any]) -> dict[str, float]:
     task = Task.model_validate(
         {"name": "cost", "kind": "generate", "metric": "chrf", "data": data, "train": settings}
     )
+    torch.set_num_threads(CORES)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(
         case["folder"], dtype=torch.float32, attn_implementation="sdpa"

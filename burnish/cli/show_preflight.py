@@ -26,7 +26,7 @@ def show_preflight(console: Console, flight: Preflight) -> None:
     facts = {
         "base": _base(flight),
         "tuning": f"{flight.method}, learning rate {flight.learning_rate:g}, "
-        f"{flight.epochs} epochs, {flight.steps:,} steps",
+        f"{flight.epochs} epoch{'' if flight.epochs == 1 else 's'}, {flight.steps:,} steps",
         "examples": f"{flight.train_examples:,} to learn from, {flight.validation_examples:,} to "
         f"validate with; {flight.truncated:,} cut to fit, {flight.untrained:,} left out",
         "tokens": f"{flight.tokens_per_epoch:,} an epoch, {flight.trained_tokens:,} with a loss; "
