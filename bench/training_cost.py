@@ -6,7 +6,7 @@
 
 Trains SmolLM2-135M and three random Llamas of 30 to 500 million parameters, with LoRA and whole,
 at two lengths, each in a fresh process with Burnish's own trainer and settings, and reads the
-process's peak. QLoRA is left out: Burnish does not train in 4 bits yet. Prints a Markdown table.
+process's peak. QLoRA is not among them yet. Prints a Markdown table.
 """
 
 import argparse
