@@ -113,9 +113,8 @@ def measured_section() -> str:
         "trainer and settings in float32, 8 examples a step of equal length, a quarter of the "
         "tokens answers, each case in a fresh process whose peak is read. To the tensors come "
         "the libraries and what glibc keeps between tensors of changing sizes: two constants for "
-        "all rows. They are those of the trainer before it ran rows side by side and kept less of "
-        "its layers; 15 runs of that one were met within 12.6%. Now they say too much, and wait to "
-        "be fitted again on all models and methods.\n",
+        "all rows, the second fitted to these two runs alone. Fifteen runs of the trainer before "
+        "it ran rows side by side were met within 12.6%; those of now are still to be made.\n",
         "| model | method | tokens | measured, GiB | predicted, GiB | error |",
         "|---|---|---|---|---|---|",
     ]

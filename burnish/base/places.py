@@ -54,9 +54,9 @@ class Work:
         )
 
     def at_once(self, cores: int) -> int:
-        """Tokens of the rows that run side by side on so many cores; the longest may be there."""
-        beside = min(cores, self.task.train.batch_size) - 1
-        return max(self.row, self.longest + beside * self.length)
+        """Tokens of the two rows that run side by side on several cores; the longest may be one."""
+        beside = self.length if min(cores, self.task.train.batch_size) > 1 else 0
+        return max(self.row, self.longest + beside)
 
     def plan(self, *, cores: int = 0, amx: bool = False) -> Plan:
         """How Burnish trains it on so many cores, or else on a card."""

@@ -24,7 +24,9 @@ from burnish.records import (
     Task,
 )
 
-IN_ROWS = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi3", "gpt2"})
+IN_ROWS = frozenset(
+    {"llama", "mistral", "mixtral", "qwen2", "qwen3", "phi3", "gpt2", "gemma2", "gemma3_text"}
+)
 """Families that share rows (burnish.engines.rows.FAMILIES, without importing torch)."""
 FEW_EXAMPLES = 100
 """Below so many training examples a prompt with some of them is worth trying first."""

@@ -23,6 +23,8 @@ from burnish.train.workers import Workers
 SHORTEST_ROW = 64
 """Where rows as short as this do not fit, nothing does."""
 VALIDATED_TOGETHER = 32
+SIDE_BY_SIDE = 2
+"""Rows at the same time, each on half of the cores: more would multiply the memory."""
 
 
 class RowTrainer(Trainer):
@@ -53,7 +55,7 @@ class RowTrainer(Trainer):
         self._smoothing = 0.0
         self._adapted = model
         self._trained = [weight for weight in model.parameters() if weight.requires_grad]
-        self._workers = Workers(arguments.per_device_train_batch_size if _may_share(model) else 1)
+        self._workers = Workers(SIDE_BY_SIDE if _may_share(model) else 1)
         self._examples = len(train)
         self._validation = validation
         super().__init__(
