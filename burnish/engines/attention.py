@@ -113,7 +113,7 @@ class _Blocks(torch.autograd.Function):
         softcap: float | None,
         window: int | None,
     ) -> torch.Tensor:
-        ctx.blocks = _blocks(layout, window, query.dtype, query.shape[1])
+        ctx.blocks = _blocks(layout.prefix, layout.spans, window, query.dtype)
         ctx.scale, ctx.softcap = scale, softcap
         grouped = (query * scale).view(len(key), -1, *query.shape[1:])
         out = torch.empty_like(grouped)
@@ -174,12 +174,13 @@ class _Blocks(torch.autograd.Function):
         )
 
 
-@lru_cache(maxsize=64)  # every layer asks for the same
-def _blocks(layout: Layout, window: int | None, dtype: torch.dtype, tokens: int) -> list[_Block]:
-    head = layout.prefix
-    visible = _Visible(layout)
+@lru_cache(maxsize=64)  # every layer asks for the same; a layout would keep its store alive here
+def _blocks(
+    head: int, spans: tuple[Span, ...], window: int | None, dtype: torch.dtype
+) -> list[_Block]:
+    visible = _Visible(head, spans)
     blocks = []
-    for start, stop, low in [*_cut([Span(0, head)]), *_cut(layout.spans)]:
+    for start, stop, low in [*_cut([Span(0, head)]), *_cut(spans)]:
         prefix = head if start >= head else 0
         seen = [*range(prefix), *range(low, stop)]
         allowed = visible(torch.arange(start, stop)[:, None], torch.tensor(seen)[None, :], window)
@@ -209,10 +210,12 @@ def _cut(spans: Sequence[Span]) -> list[tuple[int, int, int]]:
 class _Visible:
     """The rule of a row: which token may see which."""
 
-    def __init__(self, layout: Layout, device: torch.device | str = "cpu") -> None:
-        owner = [0] * layout.prefix
-        branch, depth = [0] * layout.prefix, list(range(layout.prefix))
-        for number, span in enumerate(layout.spans, start=1):
+    def __init__(
+        self, head: int, spans: Sequence[Span], device: torch.device | str = "cpu"
+    ) -> None:
+        owner = [0] * head
+        branch, depth = [0] * head, list(range(head))
+        for number, span in enumerate(spans, start=1):
             stem = (span.branches[0] if span.branches else span.stop) - span.start
             starts, at = set(span.branches), 0
             for token in range(span.start, span.stop):
@@ -220,7 +223,7 @@ class _Visible:
                     at, restart = at + 1, token
                 owner.append(number)
                 branch.append(at)
-                depth.append(layout.prefix + (stem + token - restart if at else token - span.start))
+                depth.append(head + (stem + token - restart if at else token - span.start))
         self._owner = torch.tensor(owner, device=device)
         self._branch = torch.tensor(branch, device=device)
         self._depth = torch.tensor(depth, device=device)
@@ -254,7 +257,7 @@ def flex_rows(
     def capped(score: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
         return score if softcap is None else softcap * torch.tanh(score / softcap)
 
-    mask = _flex_mask(layout, window, query.shape[2], query.device)
+    mask = _flex_mask(layout.prefix, layout.spans, window, query.shape[2], query.device)
     attend = _compiled_flex() if query.is_cuda else flex_attention
     out: torch.Tensor = attend(
         query, key, value, score_mod=capped, block_mask=mask, scale=scale, enable_gqa=True
@@ -268,8 +271,10 @@ def _compiled_flex() -> Any:
 
 
 @lru_cache(maxsize=8)  # every layer asks for the same
-def _flex_mask(layout: Layout, window: int | None, tokens: int, device: torch.device) -> Any:
-    visible = _Visible(layout, device)
+def _flex_mask(
+    head: int, spans: tuple[Span, ...], window: int | None, tokens: int, device: torch.device
+) -> Any:
+    visible = _Visible(head, spans, device)
     return create_block_mask(
         lambda _batch, _head, query, key: visible(query, key, window),
         None, None, tokens, tokens, device=device,

@@ -1,6 +1,8 @@
 """The one-row batch equals the padded batch: losses, adapter gradients, answers, choices."""
 
 import copy
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
 from burnish.engines import attention, rows
+from burnish.engines.layout import KeyValues
 from burnish.engines.local import LocalEngine
 
 CPU = torch.device("cpu")
@@ -231,3 +234,20 @@ def test_flex_attention_follows_the_same_rule(family: str, monkeypatch: pytest.M
     monkeypatch.setattr(attention._Blocks, "apply", flexed)
     with torch.no_grad():  # it has no backward pass on a CPU
         assert apart(row_wise_losses(model, examples, 60), wanted) < 1e-5
+
+
+def test_keys_and_values_of_answered_prompts_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[KeyValues]] = []
+    create = KeyValues.__init__
+
+    def note(self: KeyValues, *arguments: Any) -> None:
+        create(self, *arguments)
+        made.append(weakref.ref(self))
+
+    monkeypatch.setattr(KeyValues, "__init__", note)
+    engine = LocalEngine(tiny_model("llama"), [1])
+    for length in (5, 9, 13):
+        engine.write([list(range(20, 20 + length)), list(range(40, 44 + length))], max_new_tokens=3)
+    gc.collect()
+    assert len(made) == 3
+    assert [reference() for reference in made] == [None, None, None]
