@@ -1,6 +1,5 @@
 """What goes wrong while training: losses, disks, damaged checkpoints, changed bases, odd splits."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_disk import mounted
 from small_task import STEPS, small_workspace
 from tiny import save_tiny_base, tiny_model
 
@@ -186,17 +186,8 @@ def test_killed_between_a_step_and_the_epochs_validation(
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small disk, and only on Linux")
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting is forbidden here")
-    try:
+    with mounted(tmp_path / "disk", "3m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("room", [8, 60], ids=lambda kib: f"{kib} KiB left")
