@@ -8,6 +8,7 @@ rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import AttentionInterface, PreTrainedModel
@@ -15,7 +16,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from burnish.chat.render import Encoded
 from burnish.engines.attention import row_attention
 from burnish.engines.layout import Layout, Span
-from burnish.engines.losses import target_losses
+from burnish.engines.losses import head_losses, target_losses
 
 ATTENTION = "burnish_rows"
 FAMILIES = frozenset(
@@ -115,17 +116,36 @@ def row_losses(
         smoothing: of the targets, see `burnish.engines.losses`; 0 is the negative log-likelihood.
     """
     places, at = torch.unique(row.places, return_inverse=True)
-    logits = model(
-        input_ids=row.input_ids.to(device),
-        position_ids=row.position_ids.to(device),
-        layout=row.layout,
-        logits_to_keep=places.to(device),
-        use_cache=False,
-    ).logits[0]
-    if len(places) == len(row.places):
-        return target_losses(logits, row.targets.to(device), smoothing)
+    alone = len(places) == len(row.places)
+    inputs = {
+        "input_ids": row.input_ids.to(device),
+        "position_ids": row.position_ids.to(device),
+        "layout": row.layout,
+        "use_cache": False,
+    }
+    targets = row.targets.to(device)
+    if alone and (parts := _plain_head(model)):
+        decoder, head = parts
+        hidden = decoder(**inputs).last_hidden_state[0, places.to(device)]
+        return head_losses(hidden, head, targets, smoothing)
+    logits = model(**inputs, logits_to_keep=places.to(device)).logits[0]
+    if alone:
+        return target_losses(logits, targets, smoothing)
     log_likelihood: torch.Tensor = logits.float().log_softmax(-1)
-    return -log_likelihood[at.to(device), row.targets.to(device)]
+    return -log_likelihood[at.to(device), targets]
+
+
+def _plain_head(model: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.Linear] | None:
+    """The layers and the head of a model whose logits are a frozen linear layer's output."""
+    causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
+    head = causal.get_output_embeddings()
+    if (
+        type(head) is not torch.nn.Linear
+        or head.weight.requires_grad
+        or getattr(causal.config, "final_logit_softcapping", None)
+    ):
+        return None
+    return causal.base_model, head
 
 
 def shared_prefix(prompts: Sequence[list[int]]) -> int:

@@ -129,7 +129,7 @@ class RowTrainer(Trainer):
         if alone:
             torch.manual_seed(seed)
         weights = torch.tensor([batch[owner].weight for owner in row.owners.tolist()])
-        with drawing(seed), self.compute_loss_context_manager():
+        with drawing(seed), self.accelerator.autocast():
             losses = self._losses(self._adapted, row, self.args.device, self._smoothing)
             loss = (losses * weights.to(losses)).sum() / count
         if alone:
@@ -169,7 +169,7 @@ class RowTrainer(Trainer):
         return metrics
 
     def _row_sum(self, row: Row) -> float:
-        with torch.no_grad(), self.compute_loss_context_manager():
+        with torch.no_grad(), self.accelerator.autocast():
             return float(self._losses(self._adapted, row, self.args.device).double().sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
