@@ -15,16 +15,18 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from peft import PeftModel
+from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, TrainingArguments
 
 from burnish.chat.render import Encoded
-from burnish.engines.rows import Row, use_rows
+from burnish.engines.rows import Row, make_rows, use_rows
 from burnish.records import TrainSettings
+from burnish.train.dealing import Work
 from burnish.train.dropout import use_gap_dropout
 from burnish.train.fused import fuse
 from burnish.train.methods import adapt
@@ -34,7 +36,7 @@ FOLDER = Path(__file__).parent / "out" / "training"
 BATCH = 8
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::addmm_"),
-    "softmax and loss": ("softmax",),
+    "softmax and loss": ("softmax", "exp", "amax", "gather", "scatter"),
     "drawing and dropping": ("geometric", "index_fill", "cumsum", "searchsorted"),
     "copies and new memory": ("copy", "empty", "fill", "cat", "zero", "clone"),
     "sums, products and other passes": ("aten::",),
@@ -78,7 +80,9 @@ def main() -> None:
         optimiser.step()
         optimiser.zero_grad()
         seconds = time.perf_counter() - began
-        return seconds, sum(_needed(adapted, row) for row in trainer._cut(batch))
+        return seconds, _needed(
+            trainer._work, make_rows(batch, settings.tokens_per_row, share=True)
+        )
 
     step(0)
     before = _product_rate(model)
@@ -90,29 +94,22 @@ def main() -> None:
     print(f"products alone: {before / 1e9:.0f} GFLOP/s before, {after / 1e9:.0f} after")
     print(f"needed work:    {rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of the products' speed")
     print(f"true tokens/s:  {tokens / sum(seconds for seconds, _ in steps):.0f}")
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    threads = _ExperimentalConfig(profile_all_threads=True)
+    with profile(activities=[ProfilerActivity.CPU], experimental_config=threads) as profiled:
         step(given.steps + 1)
     _print_profile(profiled)
 
 
-def _needed(model: PeftModel, row: Row) -> float:
-    """Floating-point operations that a row's loss and gradients need."""
-    config = model.config
-    adapters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    layers = sum(
-        weight.numel()
-        for name, weight in model.named_parameters()
-        if not weight.requires_grad and weight.dim() == 2 and "embed" not in name
-        and "lm_head" not in name
-    )  # fmt: skip
-    tokens = row.input_ids.numel()
-    own = [span.stop - span.start for span in row.layout.spans]
-    head = row.layout.prefix
-    pairs = head * (head + 1) / 2 + sum(n * head + n * (n + 1) / 2 for n in own)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    attention = 12 * pairs * config.num_attention_heads * size * config.num_hidden_layers
-    losses = 4 * len(row.targets) * config.vocab_size * config.hidden_size
-    return float(tokens * (4 * layers + 6 * adapters) + attention + losses)
+def _needed(work: Work, rows: Sequence[Row]) -> float:
+    """Floating-point operations that the rows' losses and gradients need."""
+    return sum(
+        work.needed(
+            [span.stop - span.start for span in row.layout.spans],
+            row.layout.prefix,
+            len(row.targets),
+        )
+        for row in rows
+    )
 
 
 def _product_rate(model: torch.nn.Module, tokens: int = 512) -> float:

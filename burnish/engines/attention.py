@@ -63,7 +63,7 @@ def row_attention(
     if query.device.type == "cpu":
         options_of_blocks = (scale, dropout, softcap, sliding_window)
         out = _Blocks.apply(query[0], key[0], value[0], layout, *options_of_blocks)  # type: ignore[no-untyped-call]
-        return out.transpose(0, 1)[None], None
+        return out[None], None
     return flex_rows(query, key, value, layout, scale, sliding_window, softcap), None
 
 
@@ -95,10 +95,13 @@ class _Block:
 
 
 class _Blocks(torch.autograd.Function):
-    """softmax(query keyᵀ · scale) value, block by block; [heads, tokens, head size] throughout.
+    """softmax(query keyᵀ · scale) value, block by block; [heads, tokens, head size] comes in,
+    [tokens, heads, head size] goes out.
 
-    Query heads that share a key head are rows of one product. Probabilities are kept for the
-    backward pass in the model's precision; gradients of keys and values add up in float32.
+    Query heads that share a key head are rows of one product: they lie token by token, [key heads,
+    tokens, query heads of each, head size], so that a block of queries is a view. Probabilities
+    are kept for the backward pass in the model's precision; gradients of keys and values add up in
+    float32.
     """
 
     @staticmethod
@@ -115,18 +118,20 @@ class _Blocks(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.blocks = _blocks(layout.prefix, layout.spans, window, query.dtype)
         ctx.scale, ctx.softcap = scale, softcap
-        grouped = (query * scale).view(len(key), -1, *query.shape[1:])
+        heads, tokens, size = query.shape
+        apart = query.view(len(key), -1, tokens, size).transpose(1, 2)
+        grouped = torch.mul(apart, scale, out=query.new_empty(apart.shape))
         out = torch.empty_like(grouped)
         saved = []
         for block in ctx.blocks:
-            shape = (*grouped.shape[:2], block.stop - block.start, -1)
-            queries = grouped[:, :, block.start : block.stop].flatten(1, 2)
+            queries = grouped[:, block.start : block.stop].flatten(1, 2)
             scores = torch.bmm(queries, block.seen(key).transpose(1, 2))
             capped = None
             if softcap is not None:
                 capped = scores.div_(softcap).tanh_()
                 scores = capped * softcap
-            scores.view(shape)[..., scores.shape[-1] - block.mask.shape[1] :].add_(block.mask)
+            apart = scores.view(len(key), block.stop - block.start, -1, scores.shape[-1])
+            apart[..., scores.shape[-1] - block.mask.shape[1] :].add_(block.mask[:, None])
             weights = torch.softmax(scores, -1)
             kept = (
                 torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
@@ -134,25 +139,26 @@ class _Blocks(torch.autograd.Function):
                 else None
             )
             used = weights if kept is None else weights * kept
-            out[:, :, block.start : block.stop] = torch.bmm(used, block.seen(value)).view(shape)
+            here = out[:, block.start : block.stop]
+            here.copy_(torch.bmm(used, block.seen(value)).view(here.shape))
             saved.append((weights, capped, kept))
         ctx.save_for_backward(grouped, key, value, *(part for block in saved for part in block))
-        return out.flatten(0, 1)
+        return out.transpose(0, 1).reshape(tokens, heads, size)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         grouped, key, value, *parts = ctx.saved_tensors
         saved = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-        grad = grads[0].view(grouped.shape)
+        tokens, heads, size = grads[0].shape
+        grad = grads[0].view(tokens, len(key), -1, size).transpose(0, 1).contiguous()
         for_query = torch.empty_like(grouped)
         for_key, for_value = (
             torch.zeros_like(key, dtype=torch.float32),
             torch.zeros_like(value, dtype=torch.float32),
         )
         for block, (weights, capped, kept) in zip(ctx.blocks, saved, strict=True):
-            shape = (*grouped.shape[:2], block.stop - block.start, -1)
-            queries = grouped[:, :, block.start : block.stop].flatten(1, 2)
-            given = grad[:, :, block.start : block.stop].flatten(1, 2)
+            queries = grouped[:, block.start : block.stop].flatten(1, 2)
+            given = grad[:, block.start : block.stop].flatten(1, 2)
             used = weights if kept is None else weights * kept
             block.give_back(for_value, torch.bmm(used.transpose(1, 2), given))
             steep = torch.bmm(given, block.seen(value).transpose(1, 2))
@@ -161,13 +167,13 @@ class _Blocks(torch.autograd.Function):
             steep = torch._softmax_backward_data(steep, weights, -1, weights.dtype)
             if capped is not None:
                 steep.mul_(1 - capped.square())
-            for_query[:, :, block.start : block.stop] = torch.bmm(steep, block.seen(key)).view(
-                shape
-            )
+            here = for_query[:, block.start : block.stop]
+            here.copy_(torch.bmm(steep, block.seen(key)).view(here.shape))
             block.give_back(for_key, torch.bmm(steep.transpose(1, 2), queries))
-        for_query.mul_(ctx.scale)
+        apart = for_query.transpose(1, 2)
+        back = torch.mul(apart, ctx.scale, out=for_query.new_empty(apart.shape))
         return (
-            for_query.flatten(0, 1),
+            back.view(heads, tokens, size),
             for_key.to(key.dtype),
             for_value.to(value.dtype),
             *(None,) * 5,

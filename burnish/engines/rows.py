@@ -25,10 +25,6 @@ FAMILIES = frozenset(
 """Model types whose rows are proved equal to padded batches in the tests."""
 
 
-JOINT = 0.85
-"""Speed of one row on all cores, over that of as many rows side by side; measured on two cores."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One forward pass that measures the loss of known tokens.
@@ -59,26 +55,17 @@ def use_rows(model: PreTrainedModel) -> bool:
     return True
 
 
-def make_rows(
-    examples: Sequence[Encoded], tokens_per_row: int, *, share: bool, workers: int = 1
-) -> list[Row]:
+def make_rows(examples: Sequence[Encoded], tokens_per_row: int, *, share: bool) -> list[Row]:
     """Lay examples into rows of about `tokens_per_row` tokens, longest row first.
 
     Args:
         tokens_per_row: beside the common prefix; one longer example is a row.
         share: put several examples in a row; otherwise each has a row of its own.
-        workers: how many rows run at the same time; there are as many rows for each, of about
-            equal length, unless one row for all would take less time.
     """
     if not share:
         return [_loss_row(examples, [number], 0) for number in range(len(examples))]
-    prefix = _common_prefix(examples)
-    own = [len(example.ids) - prefix for example in examples]
-    groups = _group(own, tokens_per_row, 1)
-    if workers > 1:
-        split = _group(own, tokens_per_row // workers, workers)
-        if _time(split, own, prefix, workers) < _time(groups, own, prefix, 1) / (workers * JOINT):
-            groups = split
+    prefix = common_prefix(examples)
+    groups = _group([len(example.ids) - prefix for example in examples], tokens_per_row)
     return [_loss_row(examples, group, prefix if len(group) > 1 else 0) for group in groups]
 
 
@@ -160,15 +147,14 @@ def shared_prefix(prompts: Sequence[list[int]]) -> int:
     return limit
 
 
-def _group(own: Sequence[int], most: int, workers: int) -> list[list[int]]:
-    """Examples in groups of about `most` tokens: each goes to the shortest group, longest first.
+def _group(own: Sequence[int], most: int) -> list[list[int]]:
+    """Examples in groups of at most `most` tokens: each goes to the shortest, longest first.
 
     Args:
         own: tokens of each example.
-        workers: the number of groups is a multiple of it, where there are so many examples.
     """
     order = sorted(range(len(own)), key=lambda number: -own[number])
-    count = -(-sum(own) // max(most, max(own)) // workers) * workers
+    count = -(-sum(own) // max(most, max(own)))
     while True:
         groups: list[list[int]] = [[] for _ in range(min(count, len(own)))]
         sizes = [0] * len(groups)
@@ -178,18 +164,10 @@ def _group(own: Sequence[int], most: int, workers: int) -> list[list[int]]:
             sizes[at] += own[number]
         if len(groups) == len(own) or max(sizes) <= max(most, own[order[0]]):
             return groups
-        count += workers
+        count += 1
 
 
-def _time(groups: Sequence[Sequence[int]], own: Sequence[int], prefix: int, workers: int) -> int:
-    """Tokens that the busiest worker runs, when each takes the next group as it is free."""
-    busy = [0] * workers
-    for group in groups:
-        busy[busy.index(min(busy))] += prefix + sum(own[number] for number in group)
-    return max(busy)
-
-
-def _common_prefix(examples: Sequence[Encoded]) -> int:
+def common_prefix(examples: Sequence[Encoded]) -> int:
     """Leading tokens that all examples share and before whose end none has a loss."""
     untrained = min(
         next((at for at, trained in enumerate(example.trained) if trained), len(example.ids))

@@ -6,6 +6,7 @@ and the gradient of a norm is one formula instead of a chain of eight.
 """
 
 from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -13,19 +14,29 @@ from peft import PeftModel
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from torch.nn import functional
+from transformers.activations import SiLUActivation
 
+from burnish.engines.scratch import scratch
 from burnish.train.dropout import GapDropout, draw_places, drop
+
+HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+"""Families that turn each head as two halves, all of it (not a part, as Phi-3 does)."""
 
 
 def fuse(model: PeftModel) -> None:
     """Give the plain LoRA layers and the RMS norms of a model on a CPU their fused forward."""
     if model.device.type != "cpu":
         return
+    family = model.config.model_type
     for module in model.modules():
         if _is_plain(module):
             module.forward = partial(_adapted, module)
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = partial(_normed, module)
+        elif isinstance(getattr(module, "act_fn", None), nn.SiLU | SiLUActivation):
+            module.forward = partial(_gated, module)
+        elif type(module).__name__.endswith("Attention") and family in HALVES_ROTATED:
+            module.forward = _rotating(module)
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -111,19 +122,91 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        wide = x.to(torch.float32, copy=True)
-        inverse = (wide.square().mean(-1, keepdim=True) + eps).rsqrt_()
+        wide = _wide("norm", x)
+        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+        inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, inverse)
-        return wide.mul_(inverse).to(x.dtype) * weight
+        return torch.mul(wide, inverse, out=torch.empty_like(x)).mul_(weight)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, inverse = ctx.saved_tensors
         (grad,) = grads
-        normed = x.to(torch.float32, copy=True).mul_(inverse)
+        normed = _wide("norm", x).mul_(inverse)
         of_weight = None
         if ctx.needs_input_grad[1]:
             of_weight = (grad.float() * normed).flatten(0, -2).sum(0).to(weight.dtype)
-        steep = (grad * weight).to(torch.float32, copy=True)
-        along = (steep * normed).mean(-1, keepdim=True)
-        return steep.sub_(normed.mul_(along)).mul_(inverse).to(x.dtype), of_weight, None
+        steep = _wide("gradient of norm", grad).mul_(weight)
+        along = torch.linalg.vecdot(steep, normed)[..., None].div_(-x.shape[-1])
+        steep.addcmul_(normed, along)
+        return torch.mul(steep, inverse, out=torch.empty_like(x)), of_weight, None
+
+
+def _wide(name: str, x: torch.Tensor) -> torch.Tensor:
+    """A passing copy in float32."""
+    return scratch(name, x.shape, x.new_empty(0, dtype=torch.float32)).copy_(x)
+
+
+def _gated(mlp: Any, x: torch.Tensor) -> torch.Tensor:
+    gated: torch.Tensor = _Gate.apply(mlp.gate_proj(x), mlp.up_proj(x))  # type: ignore[no-untyped-call]
+    out: torch.Tensor = mlp.down_proj(gated)
+    return out
+
+
+class _Gate(torch.autograd.Function):
+    """silu(gate) · up; silu is computed again in the backward pass rather than kept."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(gate, up)
+        return functional.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gate, up = ctx.saved_tensors
+        (grad,) = grads
+        steep = torch.mul(grad, up, out=scratch("gradient of gate", grad.shape, grad))
+        again = torch.ops.aten.silu.out(gate, out=scratch("gate", gate.shape, gate))
+        # What was kept for this pass is at an end, and its memory takes the gradients.
+        torch.mul(again, grad, out=up)
+        torch.ops.aten.silu_backward.grad_input(steep, gate, grad_input=gate)
+        return gate, up
+
+
+def _rotating(attention: nn.Module) -> Any:
+    """The module's own forward, with another function for the rotation of queries and keys."""
+    stock = type(attention).forward
+    names = stock.__globals__ | {"apply_rotary_pos_emb": _rotated}
+    return MethodType(FunctionType(stock.__code__, names, argdefs=stock.__defaults__), attention)
+
+
+def _rotated(
+    query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(_Rotation.apply(one, cos[:, None], sin[:, None]) for one in (query, key))  # type: ignore
+
+
+class _Rotation(torch.autograd.Function):
+    """x · cos + rotate_half(x) · sin, where both halves of cos, and of sin, are the same."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _rotate(x, cos, sin, torch.empty_like(x, memory_format=torch.contiguous_format))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        (grad,) = grads
+        back = torch.empty_like(grad.transpose(1, 2), memory_format=torch.contiguous_format)
+        return _rotate(grad, cos, -sin, back.transpose(1, 2)), None, None
+
+
+def _rotate(
+    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, out: torch.Tensor
+) -> torch.Tensor:
+    half = x.shape[-1] // 2
+    (low, high), cos, sin = x.split(half, -1), cos[..., :half], sin[..., :half]
+    torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
+    torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
+    return out

@@ -16,7 +16,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
-from burnish.engines.rows import Row, make_rows, row_losses
+from burnish.engines.rows import row_losses
+from burnish.train.dealing import Hand, Work, deal
 from burnish.train.dropout import drawing
 from burnish.train.workers import Workers
 
@@ -55,6 +56,7 @@ class RowTrainer(Trainer):
         self._smoothing = 0.0
         self._adapted = model
         self._trained = [weight for weight in model.parameters() if weight.requires_grad]
+        self._work = Work.of(model)
         self._workers = Workers(SIDE_BY_SIDE if _may_share(model) else 1)
         self._examples = len(train)
         self._validation = validation
@@ -104,10 +106,9 @@ class RowTrainer(Trainer):
         Dropout is drawn from the seed, the step's number and the row: a resumed run repeats it.
         """
         seed = (self.args.seed * 1_000_003 + self.state.global_step) * 1009
-        rows = self._cut(batch)
         jobs = [
-            partial(self._row_gradients, row, batch, count, seed + number)
-            for number, row in enumerate(rows)
+            partial(self._gradients, hand, count, seed + number)
+            for number, hand in enumerate(self._deal(batch))
         ]
         total = torch.zeros((), device=self.args.device)
         for loss, gradients in self._workers.run(jobs):
@@ -121,26 +122,34 @@ class RowTrainer(Trainer):
                     weight.grad += gradient
         return total
 
-    def _row_gradients(
-        self, row: Row, batch: Sequence[Encoded], count: float, seed: int
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
-        """A row's share of the loss, and of the gradients where rows run side by side."""
+    def _gradients(
+        self, hand: Hand, count: float, seed: int
+    ) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
+        """A hand's share of the loss, and of the gradients where hands run side by side."""
         alone = self._workers.number == 1
         if alone:
             torch.manual_seed(seed)
-        weights = torch.tensor([batch[owner].weight for owner in row.owners.tolist()])
-        with drawing(seed), self.accelerator.autocast():
-            losses = self._losses(self._adapted, row, self.args.device, self._smoothing)
-            loss = (losses * weights.to(losses)).sum() / count
-        if alone:
-            loss.backward()
-            return loss.detach(), ()
-        return loss.detach(), torch.autograd.grad(loss, self._trained, allow_unused=True)
+        total = torch.zeros((), device=self.args.device)
+        gradients: list[torch.Tensor | None] = []
+        with drawing(seed):
+            for row in hand.rows:
+                weights = torch.tensor([hand.examples[each].weight for each in row.owners.tolist()])
+                with self.accelerator.autocast():
+                    losses = self._losses(self._adapted, row, self.args.device, self._smoothing)
+                    loss = (losses * weights.to(losses)).sum() / count
+                total += loss.detach()
+                if alone:
+                    loss.backward()
+                    continue
+                more = torch.autograd.grad(loss, self._trained, allow_unused=True)
+                gradients = _sums(gradients, more) if gradients else list(more)
+        return total, gradients
 
-    def _cut(self, examples: Sequence[Encoded]) -> list[Row]:
-        return make_rows(
-            examples, self.tokens_per_row, share=self._in_rows, workers=self._workers.number
-        )
+    def _deal(self, examples: Sequence[Encoded]) -> list[Hand]:
+        return deal(
+            examples, self.tokens_per_row, self._work,
+            share=self._in_rows, workers=self._workers.number,
+        )  # fmt: skip
 
     def _added_up(self, tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         """Each tensor's sum over all processes, in one exchange."""
@@ -155,22 +164,27 @@ class RowTrainer(Trainer):
     ) -> dict[str, float]:
         """Mean negative log-likelihood per answer token of the validation split, nats."""
         self._adapted.eval()
-        rows = [
-            row
+        batches = [
+            self._validation[start : start + VALIDATED_TOGETHER]
             for start in range(0, len(self._validation), VALIDATED_TOGETHER)
-            for row in self._cut(self._validation[start : start + VALIDATED_TOGETHER])
         ]
-        total = sum(self._workers.run([partial(self._row_sum, row) for row in rows]))
-        metrics = {f"{metric_key_prefix}_loss": total / sum(len(row.targets) for row in rows)}
+        total = sum(
+            loss
+            for batch in batches
+            for loss in self._workers.run([partial(self._sum, hand) for hand in self._deal(batch)])
+        )
+        tokens = sum(sum(example.trained) for example in self._validation)
+        metrics = {f"{metric_key_prefix}_loss": total / tokens}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
         )
         return metrics
 
-    def _row_sum(self, row: Row) -> float:
+    def _sum(self, hand: Hand) -> float:
         with torch.no_grad(), self.accelerator.autocast():
-            return float(self._losses(self._adapted, row, self.args.device).double().sum())
+            losses = [self._losses(self._adapted, row, self.args.device) for row in hand.rows]
+        return float(torch.cat(losses).double().sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return EpochSampler(self._examples, self.args.seed)
@@ -178,6 +192,16 @@ class RowTrainer(Trainer):
     def floating_point_ops(self, inputs: Any) -> int:
         """Not counted: the stock estimate expects a padded batch."""
         return 0
+
+
+def _sums(
+    totals: Sequence[torch.Tensor | None], more: Sequence[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    """Each total with its part added in place; both are None for a weight no row reached."""
+    return [
+        part if total is None else total if part is None else total.add_(part)
+        for total, part in zip(totals, more, strict=True)
+    ]
 
 
 def _may_share(model: torch.nn.Module) -> bool:

@@ -10,8 +10,8 @@ import pytest
 import torch
 from stepping import adapted, apart, gradients_of, make_batch, make_trainer
 
-from burnish.engines.rows import make_rows
-from burnish.train import trainer as training
+from burnish.engines.rows import Row
+from burnish.train.dealing import Work, deal
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen3", "mistral"])
@@ -39,7 +39,7 @@ def test_rows_of_any_length_on_any_threads_make_one_step(
 
 def test_threads_with_dropout_repeat_to_the_bit(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, adapted(dropout=0.1), workers=2, tokens=80)
-    assert len(trainer._cut(make_batch())) > 2
+    assert [len(hand.rows) > 1 for hand in trainer._deal(make_batch())] == [True, True]
     first_loss, first = gradients_of(trainer)
     for _ in range(5):
         loss, gradients = gradients_of(trainer)
@@ -62,7 +62,7 @@ def test_where_memory_runs_out_rows_halve_and_the_step_is_the_same(
     run = trainer._losses
 
     def scarce(
-        model: torch.nn.Module, row: training.Row, device: torch.device, smoothing: float
+        model: torch.nn.Module, row: Row, device: torch.device, smoothing: float
     ) -> torch.Tensor:
         if row.input_ids.numel() > 100:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")
@@ -88,13 +88,19 @@ def test_other_faults_of_a_step_are_not_taken_for_want_of_memory(
         gradients_of(trainer)
 
 
-def test_rows_for_two_workers_are_alike_in_length_and_a_long_prefix_is_not_laid_twice() -> None:
+def test_hands_take_alike_and_a_long_prefix_is_not_laid_twice() -> None:
+    work = Work(token=400.0, pair=1.0, target=100.0)
     batch = make_batch(8, prefix=12)
-    two = make_rows(batch, 512, share=True, workers=2)
-    assert len(two) == 2
-    assert abs(two[0].input_ids.numel() - two[1].input_ids.numel()) < 20
-    (one,) = make_rows(make_batch(8, prefix=600), 512, share=True, workers=2)
-    assert one.layout.prefix == 600
+    hands = deal(batch, 512, work, share=True, workers=2)
+    needed = [
+        sum(work.needed([len(one.ids)], 0, sum(one.trained)) for one in hand.examples)
+        for hand in hands
+    ]
+    assert len(hands) == 2
+    assert max(needed) < 1.1 * min(needed)
+    assert sorted(id(one) for hand in hands for one in hand.examples) == sorted(map(id, batch))
+    (one,) = deal(make_batch(8, prefix=600), 512, work, share=True, workers=2)
+    assert one.rows[0].layout.prefix == 600
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
