@@ -32,6 +32,8 @@ Precision = Literal["float32", "bfloat16", "int8", "nf4", "nf4-dq"]
 
 BLOCK = 64
 """Queries of a block of attention (burnish.engines.attention.BLOCK; a test holds them together)."""
+TARGETS_AT_ONCE, WIDE_AT_ONCE = 256, 32
+"""Targets whose logits are there at once, and in float32 (burnish.engines.losses; held likewise)."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,14 @@ class Plan:
             trained), "adamw-8bit", or "paged" (its state in the host's memory).
         fused_step: each gradient is used and freed as soon as it is there.
         loss: "float32" (logits converted whole), "shifted" (and copied once more, as transformers
-            did before 4.45), "chunked" (converted a piece at a time), or "fused" (never stored).
+            did before 4.45), "chunked" (converted a piece at a time), "parts" (a piece is there at
+            a time, burnish.engines.losses), or "fused" (never stored).
         compiled: torch.compile fuses element-wise work and keeps less.
         separate_inputs: dropout before each adapter keeps a copy of the input for each (PEFT).
         in_blocks: attention runs in blocks of so many queries and keeps its probabilities
             (burnish.engines.attention, on a CPU); None is a kernel that keeps its output instead.
         example: tokens of the longest example of a row, for attention in blocks; None is the row.
-        fused: adapters and norms keep their inputs alone (burnish.train.fused, on a CPU).
+        fused: adapters, norms and gates keep their inputs alone (burnish.train.fused, on a CPU).
         cards: weights, gradients and optimiser state are shared out over so many (FSDP).
     """
 
@@ -79,7 +82,7 @@ class Plan:
     accumulates: bool = True
     optimiser: Literal["adamw", "foreach", "adamw-8bit", "paged"] = "adamw"
     fused_step: bool = False
-    loss: Literal["float32", "shifted", "chunked", "fused"] = "float32"
+    loss: Literal["float32", "shifted", "chunked", "parts", "fused"] = "float32"
     compiled: bool = False
     separate_inputs: bool = True
     in_blocks: int | None = None
@@ -121,6 +124,7 @@ def plan_of(
         targets=settings.target_modules,
         mask_bytes=_mask_bytes(settings.lora_dropout, on_cpu) if method != "full" else None,
         checkpointing=settings.gradient_checkpointing,
+        loss="float32" if method == "full" else "parts",
         in_blocks=BLOCK if on_cpu else None,
         example=example,
         fused=on_cpu and method == "lora" and not settings.gradient_checkpointing,
@@ -280,8 +284,8 @@ def block_bytes(figures: Figures, plan: Plan) -> float:
 
     Counted over transformers' Llama: two norms keep their input, in float32 unless fused (and what
     they scaled, where the scale is trained); attention keeps queries, keys and values, and either
-    its output or its probabilities; a gated feed-forward keeps gate, its activation and the other
-    branch. A layer whose weights are trained, or that has an adapter, keeps its input.
+    its output or its probabilities; a gated feed-forward keeps gate, the other branch and, unless
+    fused, the gate's activation. A layer whose weights are trained, or that has an adapter, keeps its input.
     """
     width = _BYTES[plan.dtype]
     hidden, trains_all = figures.hidden_size, plan.method == "full"
@@ -329,7 +333,7 @@ def _feed_forward(figures: Figures, plan: Plan) -> float:
     if figures.num_experts:
         wide = (figures.moe_intermediate_size or wide) * figures.num_experts_per_tok
     gated = figures.model_type not in ("gpt2", "phi")
-    middle = (3 if gated else 1) * wide * width
+    middle = (2 if gated and plan.fused else 3 if gated else 1) * wide * width
     adapters = {_shared_input(matrix) for matrix in adapted(figures, plan.targets)}
     product_kept = plan.method == "full" or (
         plan.mask_bytes is None and "down" in adapters and not plan.fused
@@ -360,6 +364,8 @@ def _logits(figures: Figures, plan: Plan) -> float:
     size = tokens * figures.vocab_size
     if plan.loss == "fused":
         return 0.0
+    if plan.loss == "parts":
+        return figures.vocab_size * (min(tokens, TARGETS_AT_ONCE) * width + WIDE_AT_ONCE * 4)
     if plan.loss == "chunked":
         head = figures.vocab_size * figures.hidden_size * width if plan.method == "full" else 0
         return size * width + 2 * head  # the head's gradient, and the next piece's

@@ -120,11 +120,12 @@ def test_a_block_keeps_what_autograd_keeps(method: Any) -> None:
     assert counted == pytest.approx(measured, rel=0.07)
 
 
-def test_attention_is_counted_in_the_blocks_it_runs_in() -> None:
-    from burnish.base.memory import BLOCK
-    from burnish.engines import attention
+def test_attention_and_losses_are_counted_in_the_parts_they_run_in() -> None:
+    from burnish.base.memory import BLOCK, TARGETS_AT_ONCE, WIDE_AT_ONCE
+    from burnish.engines import attention, losses
 
     assert BLOCK == attention.BLOCK
+    assert (TARGETS_AT_ONCE, WIDE_AT_ONCE) == (losses.TARGETS_AT_ONCE, losses.WIDE_AT_ONCE)
 
 
 def test_methods_need_less_in_their_order() -> None:

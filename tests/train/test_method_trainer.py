@@ -66,12 +66,13 @@ def test_validation_is_not_smoothed(tmp_path: Path) -> None:
 def test_rows_with_noise_hold_one_example_each(tmp_path: Path) -> None:
     made = trainer(tmp_path, neftune_noise_alpha=5.0)
     made.model.train()
-    rows = made._cut(BATCH)
+    (hand,) = made._deal(BATCH)
+    rows = hand.rows
     assert [row.layout.prefix for row in rows] == [0, 0]
     assert [int(row.owners[0]) for row in rows] == [0, 1]
     made.model.eval()  # in validation there is no noise
-    (shared,) = made._cut(BATCH)
-    assert shared.layout.prefix == 1
+    hands = made._deal(BATCH)
+    assert [row.layout.prefix for hand in hands for row in hand.rows] != [0, 0]
 
 
 def test_noise_changes_a_step_and_a_seed_repeats_it(tmp_path: Path) -> None:
