@@ -33,7 +33,7 @@ Precision = Literal["float32", "bfloat16", "int8", "nf4", "nf4-dq"]
 BLOCK = 64
 """Queries of a block of attention (burnish.engines.attention.BLOCK; a test holds them together)."""
 TARGETS_AT_ONCE, WIDE_AT_ONCE = 256, 32
-"""Targets whose logits are there at once, and in float32 (burnish.engines.losses; held likewise)."""
+"""Targets whose logits are there at once, and in float32 (burnish.engines.losses, likewise)."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def plan_of(
         targets=settings.target_modules,
         mask_bytes=_mask_bytes(settings.lora_dropout, on_cpu) if method != "full" else None,
         checkpointing=settings.gradient_checkpointing,
-        loss="float32" if method == "full" else "parts",
+        loss="parts" if on_cpu and method != "full" else "float32",
         in_blocks=BLOCK if on_cpu else None,
         example=example,
         fused=on_cpu and method == "lora" and not settings.gradient_checkpointing,
@@ -285,7 +285,8 @@ def block_bytes(figures: Figures, plan: Plan) -> float:
     Counted over transformers' Llama: two norms keep their input, in float32 unless fused (and what
     they scaled, where the scale is trained); attention keeps queries, keys and values, and either
     its output or its probabilities; a gated feed-forward keeps gate, the other branch and, unless
-    fused, the gate's activation. A layer whose weights are trained, or that has an adapter, keeps its input.
+    fused, the gate's activation. A layer whose weights are trained, or that has an adapter, keeps
+    its input.
     """
     width = _BYTES[plan.dtype]
     hidden, trains_all = figures.hidden_size, plan.method == "full"

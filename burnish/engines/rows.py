@@ -123,12 +123,16 @@ def row_losses(
 
 
 def _plain_head(model: torch.nn.Module) -> tuple[torch.nn.Module, torch.nn.Linear] | None:
-    """The layers and the head of a model whose logits are a frozen linear layer's output."""
+    """The layers and the head of a model whose logits are a frozen linear layer's output.
+
+    On a CPU alone: elsewhere the head may be shared out over devices, and is run by the model.
+    """
     causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
     head = causal.get_output_embeddings()
     if (
         type(head) is not torch.nn.Linear
         or head.weight.requires_grad
+        or head.weight.device.type != "cpu"
         or getattr(causal.config, "final_logit_softcapping", None)
     ):
         return None
