@@ -23,7 +23,7 @@ GAPS = 0.05
 """Share of activations and buffers lost between blocks of the allocator."""
 LIBRARIES_GIB = 0.53
 """What torch, transformers and PEFT take in a process, GiB (measured on Linux)."""
-HEAP = 0.6
+HEAP = 1.0
 """What glibc keeps beside activations and buffers, as a share of them (fitted, docs/memory.md)."""
 _FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6}
 """Families in which only every n-th layer sees the whole context."""
