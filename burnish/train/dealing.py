@@ -34,7 +34,8 @@ class Work:
     @classmethod
     def of(cls, model: torch.nn.Module) -> "Work":
         """Counted from the model's matrices."""
-        config: Any = model.config
+        whole: Any = model.config
+        config = whole.get_text_config()
         matrices = [
             (weight.numel(), weight.requires_grad)
             for name, weight in model.named_parameters()

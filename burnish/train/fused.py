@@ -33,7 +33,7 @@ def fuse(model: PeftModel) -> None:
             module.forward = partial(_adapted, module)
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = partial(_normed, module)
-        elif isinstance(getattr(module, "act_fn", None), nn.SiLU | SiLUActivation):
+        elif _is_gated(module):
             module.forward = partial(_gated, module)
         elif type(module).__name__.endswith("Attention") and family in HALVES_ROTATED:
             module.forward = _rotating(module)
@@ -145,6 +145,14 @@ class _Norm(torch.autograd.Function):
 def _wide(name: str, x: torch.Tensor) -> torch.Tensor:
     """A passing copy in float32."""
     return scratch(name, x.shape, x.new_empty(0, dtype=torch.float32)).copy_(x)
+
+
+def _is_gated(module: nn.Module) -> bool:
+    """Whether it is silu(gate) · up and then down, each a layer of its own (no fused experts)."""
+    layers = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
+    return isinstance(getattr(module, "act_fn", None), nn.SiLU | SiLUActivation) and all(
+        isinstance(layer, nn.Module) for layer in layers
+    )
 
 
 def _gated(mlp: Any, x: torch.Tensor) -> torch.Tensor:
