@@ -70,6 +70,7 @@ def main() -> None:
         tokens_per_row=settings.tokens_per_row, in_rows=True, callbacks=[],
     )  # fmt: skip
     optimiser = torch.optim.AdamW(trainer._trained, lr=1e-3)
+    work = Work.of(adapted)
 
     def step(number: int) -> tuple[float, float]:
         """Seconds, and floating-point operations needed."""
@@ -80,9 +81,7 @@ def main() -> None:
         optimiser.step()
         optimiser.zero_grad()
         seconds = time.perf_counter() - began
-        return seconds, _needed(
-            trainer._work, make_rows(batch, settings.tokens_per_row, share=True)
-        )
+        return seconds, _needed(work, make_rows(batch, settings.tokens_per_row, share=True))
 
     step(0)
     before = _product_rate(model)

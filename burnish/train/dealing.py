@@ -9,8 +9,8 @@ import torch
 from burnish.chat.render import Encoded
 from burnish.engines.rows import Row, common_prefix, make_rows
 
-JOINT = 0.75
-"""Speed of one row on all cores, over that of as many rows side by side; measured on two cores."""
+JOINT = 0.85
+"""Speed of one row on all cores, over that of as many rows side by side (docs/experiments.md)."""
 PAIR_COST = 2.0
 """Time of an operation of attention, over that of one of the layers: its products are small, and
 every second pass is not a product."""

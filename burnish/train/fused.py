@@ -191,7 +191,8 @@ def _rotating(attention: nn.Module) -> Any:
 def _rotated(
     query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    return tuple(_Rotation.apply(one, cos[:, None], sin[:, None]) for one in (query, key))  # type: ignore
+    cos, sin = cos[:, None], sin[:, None]
+    return _Rotation.apply(query, cos, sin), _Rotation.apply(key, cos, sin)  # type: ignore[no-untyped-call]
 
 
 class _Rotation(torch.autograd.Function):

@@ -103,7 +103,7 @@ class RowTrainer(Trainer):
     def _backward(self, batch: Sequence[Encoded], count: float) -> torch.Tensor:
         """Leave the gradients of this process's examples in the weights; the loss.
 
-        Dropout is drawn from the seed, the step's number and the row: a resumed run repeats it.
+        Dropout is drawn from the seed, the step's number and the hand: a resumed run repeats it.
         """
         seed = (self.args.seed * 1_000_003 + self.state.global_step) * 1009
         jobs = [

@@ -14,7 +14,7 @@ from burnish.engines.rows import Row
 from burnish.train.dealing import Work, deal
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "mistral"])
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "mistral"])
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 def test_fused_layers_equal_those_of_peft(tmp_path: Path, family: str, dropout: float) -> None:
     plain = make_trainer(tmp_path, adapted(dropout=dropout, fused=False, family=family))
