@@ -1,0 +1,1 @@
+"""The serve room: one gateway in front of the engines that answer."""
