@@ -41,10 +41,11 @@ def smallest_difference(
 ) -> Power:
     """The smallest true difference that `n_test` examples prove with 80% power.
 
-    Where an answer is right or wrong, the power is that of McNemar's exact test (McNemar 1947): the
-    binomial test on the examples on which exactly one of two systems is right, over all numbers of
-    such examples. For other scores it is that of the paired t-test (noncentral t; Cohen 1988).
-    macro_f1 and micro_f1 count as accuracy; with labels of unequal frequency macro_f1 needs more.
+    Where an answer is right or wrong, the power is that of McNemar's mid-p test (Fagerland et al.
+    2013): the binomial test on the examples on which exactly one of two systems is right, over all
+    numbers of such examples. For other scores it is that of the paired t-test (noncentral t; Cohen
+    1988). macro_f1 and micro_f1 count as accuracy; with labels of unequal frequency macro_f1 needs
+    more.
 
     Args:
         baseline: score of the alternative, from 0 to 1.
@@ -59,7 +60,7 @@ def smallest_difference(
     if metric in RIGHT_OR_WRONG and deviation is None:
         share = baseline * (1 - baseline) if disagreement is None else disagreement
         power = partial(_mcnemar_power, disagreement=share)
-        method = "McNemar's exact test"
+        method = "McNemar's mid-p test"
         of = "" if known else f" for a score near {baseline:.2f}"
         assumption = (
             f"Exactly one of the two systems is right on {share:.0%} of the examples ({told}{of})."
@@ -107,7 +108,7 @@ def _mcnemar_power(n: int, difference: float, *, disagreement: float) -> float:
     ends = binom.ppf([1e-9, 1 - 1e-9], n, share)
     m = np.arange(int(ends[0]), int(ends[1]) + 1)  # examples on which exactly one is right
     critical = binom.ppf(_ALPHA / 2, m, 0.5)
-    critical -= binom.cdf(critical, m, 0.5) > _ALPHA / 2
+    critical -= binom.cdf(critical, m, 0.5) - binom.pmf(critical, m, 0.5) / 2 > _ALPHA / 2
     better = (share + difference) / (2 * share)
     proved = np.where(critical < 0, 0.0, binom.sf(m - critical - 1, m, better))
     return float((binom.pmf(m, n, share) * proved).sum())

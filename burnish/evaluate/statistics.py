@@ -85,8 +85,9 @@ def paired_difference(
 ) -> Interval:
     """Metric of a minus metric of b on the same n examples, with interval and p-value.
 
-    The p-value is that of `burnish.evaluate.significance.paired_test`. It is exact at any n, the
-    bootstrap is not: 4 wins and no loss on 30 examples would give an interval above 0 at p = 0.125.
+    The p-value is that of `burnish.evaluate.significance.paired_test`. It holds at any n, the
+    bootstrap does not: 4 wins and no loss on 30 examples would give an interval above 0 at
+    p = 0.0625.
     So where the test does not reject at 1 - `level`, the interval is widened to reach 0.
 
     Args:

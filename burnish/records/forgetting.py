@@ -13,7 +13,7 @@ class Forgetting(BaseModel):
         prompts: how many prompts have an answer that rules can check.
         base_passed, tuned_passed: how many of them were answered as the rules ask.
         lost, gained: ids of prompts that only the base, and only the tuned model, answered so.
-        p_value: of the difference in passed prompts (McNemar's exact test).
+        p_value: of the difference in passed prompts (McNemar's mid-p test).
         warning: a sentence where more was lost than the brief allows; else "".
     """
 

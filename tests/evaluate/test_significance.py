@@ -62,12 +62,17 @@ def test_right_and_wrong_answers_get_mcnemars_test(wins, losses):
     a = np.array([1] * wins + [0] * losses + [1, 0] * 20, dtype=float)
     b = np.array([0] * wins + [1] * losses + [1, 0] * 20, dtype=float)
     found = compared(a, b)
-    assert found.test == "McNemar's exact test"
+    assert found.test == "McNemar's mid-p test"
     assert found.p_value == mcnemar(wins, losses)
-    if wins + losses:
-        assert found.p_value == pytest.approx(stats.binomtest(wins, wins + losses).pvalue)
-    if 0 < wins + losses <= MOST_ENUMERATED:
-        assert found.p_value == pytest.approx(scipys(a[: wins + losses], b[: wins + losses]))
+    n, low = wins + losses, min(wins, losses)
+    if not n:
+        assert found.p_value == 1.0
+        return
+    exact = stats.binomtest(low, n).pvalue
+    beyond = stats.binomtest(low - 1, n).pvalue if low else 0.0
+    assert found.p_value == pytest.approx((exact + beyond) / 2)
+    if n <= MOST_ENUMERATED:
+        assert exact == pytest.approx(scipys(a[:n], b[:n]))
 
 
 def test_counts_are_not_taken_for_right_and_wrong():
@@ -84,6 +89,17 @@ def test_holm_on_the_textbook_steps():
     assert holm({"b": 0.9, "a": 0.8}) == {"b": 1.0, "a": 1.0}
     assert list(holm({"z": 0.5, "a": 0.01})) == ["z", "a"]
     assert holm({}) == {}
+
+
+def test_right_and_wrong_answers_are_rejected_at_their_level_under_the_null():
+    """Over all numbers of differing answers of 100 examples of which a third differ: no chance."""
+    rejected = exactly = 0.0
+    for n, share in enumerate(stats.binom.pmf(range(101), 100, 0.35)):
+        for wins, odds in enumerate(stats.binom.pmf(range(n + 1), n, 0.5)):
+            rejected += share * odds * (mcnemar(wins, n - wins) <= 0.05)
+            exactly += share * odds * (n > 0 and stats.binomtest(wins, n).pvalue <= 0.05)
+    assert rejected == pytest.approx(0.05, abs=0.01)
+    assert exactly < 0.04
 
 
 def test_rejections_under_the_null_stay_near_one_in_twenty():

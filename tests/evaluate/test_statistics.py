@@ -103,7 +103,7 @@ def test_one_example_says_almost_nothing(value):
     assert high - low > 0.9
     found = difference([value], [0.0])
     assert found.low < 0 < found.high
-    assert found.p_value == 1.0
+    assert found.p_value >= 0.5
 
 
 def test_intervals_stay_within_the_bounds_and_hold_the_score():
@@ -142,11 +142,11 @@ def test_the_p_value_equals_scipys_permutation_test():
     assert difference(a, b, resamples=20_000).p_value == pytest.approx(exact, abs=0.015)
 
 
-def test_the_interval_reaches_0_where_the_exact_test_does_not_reject():
+def test_the_interval_reaches_0_where_the_test_does_not_reject():
     right = np.zeros(30)
     right[:4] = 1
-    found = difference(right, np.zeros(30), resamples=5000)  # McNemar: p = 2 / 2**4
-    assert found.p_value == pytest.approx(0.125, abs=0.02)
+    found = difference(right, np.zeros(30), resamples=5000)  # McNemar's mid-p
+    assert found.p_value == 1 / 2**4
     assert found.low == 0
     right[:8] = 1
     assert difference(right, np.zeros(30), resamples=5000).low > 0

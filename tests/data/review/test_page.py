@@ -110,7 +110,7 @@ def full_report(text="plain"):
             gain_high=0.2, certain=True, conclusion="Doubling would add 0.050.",
         ),
         power=Power(
-            metric="macro_f1", n=12, difference=0.4, method="McNemar's exact test",
+            metric="macro_f1", n=12, difference=0.4, method="McNemar's mid-p test",
             assumption="Assumed.", needed=(NeededExamples(difference=0.02, n=None),),
         ),
         token_fit=TokenFit(
