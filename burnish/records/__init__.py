@@ -4,6 +4,7 @@ from burnish.records.against import Against
 from burnish.records.answers import Answer, AnsweredExample, Doubted, Usage, UsedExample
 from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
+from burnish.records.export import Bounds, Export, ExportForm, Parity
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
 from burnish.records.forgetting import Forgetting
 from burnish.records.judgements import (
@@ -22,6 +23,17 @@ from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Wri
 from burnish.records.preflight import Cost, Piece, Preflight, ShownExample
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.search import SearchReport, SeedReport, Trial
+from burnish.records.serving import (
+    Deployment,
+    EngineKind,
+    Exchange,
+    Feedback,
+    Key,
+    Route,
+    Scope,
+    Thumb,
+    Traffic,
+)
 from burnish.records.shortlist import (
     Allowed,
     Candidate,
@@ -71,6 +83,7 @@ from burnish.records.task import (
     PeopleSettings,
     PromptSettings,
     ProviderSettings,
+    ServeSettings,
     Sheet,
     SystemName,
     Task,
@@ -91,6 +104,7 @@ __all__ = [
     "AnsweredExample",
     "BaseChoice",
     "Biases",
+    "Bounds",
     "Calibration",
     "Candidate",
     "Change",
@@ -104,14 +118,20 @@ __all__ = [
     "Dataset",
     "DatasetFacts",
     "Decision",
+    "Deployment",
     "Device",
     "Difference",
     "Doubted",
     "Dropped",
+    "EngineKind",
     "Estimate",
     "EvaluateSettings",
     "Event",
     "Example",
+    "Exchange",
+    "Export",
+    "ExportForm",
+    "Feedback",
     "Finding",
     "FindingKind",
     "Forgetting",
@@ -119,6 +139,7 @@ __all__ = [
     "Graded",
     "JudgeReport",
     "JudgeSettings",
+    "Key",
     "LabelScore",
     "LicenceVerdict",
     "Machine",
@@ -129,6 +150,7 @@ __all__ = [
     "NeedsSettings",
     "Opening",
     "PairVerdict",
+    "Parity",
     "PassMark",
     "PeopleReport",
     "PeopleSettings",
@@ -144,11 +166,14 @@ __all__ = [
     "Report",
     "Review",
     "Role",
+    "Route",
     "Run",
+    "Scope",
     "Score",
     "SearchReport",
     "SeedReport",
     "SeedSpread",
+    "ServeSettings",
     "Sheet",
     "Shortlist",
     "ShownExample",
@@ -162,6 +187,8 @@ __all__ = [
     "Table",
     "Task",
     "TaskKind",
+    "Thumb",
+    "Traffic",
     "TrainMethod",
     "TrainSettings",
     "Trial",

@@ -374,6 +374,34 @@ class CompareSettings(_Settings):
     timeout: float = Field(120.0, gt=0, description="Seconds to wait for one answer.")
 
 
+class ServeSettings(_Settings):
+    """What `burnish serve` takes on, and what it keeps of it."""
+
+    log_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of exchanges whose texts are kept, masked.",
+    )
+    keep_days: int = Field(30, ge=1, description="Days after which logged exchanges are removed.")
+    requests_per_minute: int = Field(
+        6000, ge=1, description="Requests of one API key a minute; more are asked to wait."
+    )
+    at_once: int = Field(64, ge=1, description="Requests that the engines work on at once.")
+    waiting: int = Field(256, ge=0, description="Requests that may wait for their turn.")
+    longest_wait: float = Field(10.0, gt=0, description="Seconds that one may wait for its turn.")
+    timeout: float = Field(120.0, gt=0, description="Seconds that one answer may take.")
+    max_tokens: int = Field(1024, ge=1, description="Most tokens of an answer.")
+    max_body_kib: int = Field(256, ge=1, description="Largest request, in KiB.")
+    connections: int = Field(2048, ge=1, description="Open connections; more are refused.")
+    drain: float = Field(
+        30.0, ge=0, description="Seconds that answers under way may take after a TERM signal."
+    )
+    cors: tuple[str, ...] = Field(
+        (), description="Web origins whose pages may ask, such as https://example.com; none is off."
+    )
+
+
 class Task(_Settings):
     """The whole brief, as it stands in burnish.yaml."""
 
@@ -405,6 +433,7 @@ class Task(_Settings):
     evaluate: EvaluateSettings = EvaluateSettings()
     people: PeopleSettings = PeopleSettings()
     judge: JudgeSettings = JudgeSettings()
+    serve: ServeSettings = ServeSettings()
     compare: tuple[CompareSettings, ...] = Field(
         (), description="Further models to compare with, each as under compare below."
     )

@@ -14,7 +14,10 @@ searches/<id>/              optuna.db  search.json  runs/
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md
                             report.json  model-card.md  against-<run>.json  parts/
                             judge.json  judge.jsonl  people.json
-burnish.db                  openings of the test split, votes of people
+exports/<id>/               record.json  adapter/ (or model/, or recipe/)
+deployments/<id>/            record.json  engine.log
+burnish.db                  openings of the test split, votes of people, API keys, traffic, request
+                            log, feedback
 """
 
 import importlib.metadata
@@ -32,7 +35,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from burnish.errors import WorkspaceError
-from burnish.records import BaseChoice, Dataset, Git, Record, Report, Run
+from burnish.records import BaseChoice, Dataset, Deployment, Git, Record, Report, Run
 from burnish.store.files import disk_errors, sha256_file, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -42,6 +45,7 @@ _FOLDERS: dict[type[Record], str] = {
     BaseChoice: "bases",
     Run: "runs",
     Report: "reports",
+    Deployment: "deployments",
 }
 _PACKAGES = (
     "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",

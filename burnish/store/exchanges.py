@@ -1,0 +1,81 @@
+"""Exchanges and feedback in the database: appended in batches, read for a span of time."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.orm import Session
+
+from burnish.records import Exchange, Feedback
+from burnish.store.database import ExchangeRow, FeedbackRow
+
+_AT_ONCE = 1000
+
+
+def append_exchanges(
+    engine: Engine, exchanges: Sequence[Exchange], feedback: Sequence[Feedback] = ()
+) -> None:
+    """Write all of them in one transaction, exchanges first."""
+    with engine.begin() as connection:
+        if exchanges:
+            connection.execute(insert(ExchangeRow), [one.model_dump() for one in exchanges])
+        if feedback:
+            connection.execute(insert(FeedbackRow), [_feedback_row(one) for one in feedback])
+
+
+def has_exchange(engine: Engine, name: str) -> bool:
+    """Whether an exchange of that id is logged."""
+    with Session(engine) as session:
+        return session.get(ExchangeRow, name) is not None
+
+
+def read_exchanges(engine: Engine, *, since: str = "", until: str = "9") -> Iterator[Exchange]:
+    """The exchanges of a span of time, oldest first, a thousand rows in memory at once.
+
+    Args:
+        since, until: ISO 8601 in UTC, or a beginning of it; from the first, up to the second.
+    """
+    with Session(engine) as session:
+        query = (
+            select(ExchangeRow)
+            .where(ExchangeRow.at >= since, ExchangeRow.at < until)
+            .order_by(ExchangeRow.at, ExchangeRow.id)
+            .execution_options(yield_per=_AT_ONCE)
+        )
+        for row in session.scalars(query):
+            yield Exchange.model_validate({name: getattr(row, name) for name in _FIELDS})
+
+
+def read_feedback(engine: Engine) -> list[Feedback]:
+    """All feedback, oldest first."""
+    with Session(engine) as session:
+        rows = session.scalars(select(FeedbackRow).order_by(FeedbackRow.at, FeedbackRow.id)).all()
+        return [
+            Feedback(
+                id=row.id,
+                exchange=row.exchange,
+                at=row.at,
+                caller=row.caller,
+                thumb=row.thumb,  # type: ignore[arg-type]
+                score=row.score,
+                answer=None if row.answer is None else json.loads(row.answer),
+                comment=row.comment,
+            )
+            for row in rows
+        ]
+
+
+def remove_before(engine: Engine, at: str) -> int:
+    """Remove exchanges older than a time, with their feedback; the number of exchanges."""
+    old = select(ExchangeRow.id).where(ExchangeRow.at < at)
+    with engine.begin() as connection:
+        connection.execute(delete(FeedbackRow).where(FeedbackRow.exchange.in_(old)))
+        return connection.execute(delete(ExchangeRow).where(ExchangeRow.at < at)).rowcount
+
+
+_FIELDS = tuple(Exchange.model_fields)
+
+
+def _feedback_row(one: Feedback) -> dict[str, object]:
+    answer = None if one.answer is None else json.dumps(one.answer, ensure_ascii=False)
+    return one.model_dump() | {"answer": answer}

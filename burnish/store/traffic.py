@@ -1,0 +1,112 @@
+"""States of the traffic in the database: appended, never changed, so that each can come back."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from burnish.errors import WorkspaceError
+from burnish.records import Route, Traffic
+from burnish.store.database import TrafficRow
+from burnish.store.workspace import now
+
+
+def read_traffic(engine: Engine) -> list[Traffic]:
+    """All states, oldest first."""
+    with Session(engine) as session:
+        rows = session.scalars(select(TrafficRow).order_by(TrafficRow.number)).all()
+        return [_traffic(row) for row in rows]
+
+
+def current_traffic(engine: Engine) -> Traffic | None:
+    """The newest state; None where nothing was ever promoted."""
+    with Session(engine) as session:
+        row = session.scalars(select(TrafficRow).order_by(TrafficRow.number.desc())).first()
+        return None if row is None else _traffic(row)
+
+
+def newest_number(engine: Engine) -> int:
+    """The number of the newest state; 0 where there is none."""
+    with Session(engine) as session:
+        return session.scalar(select(func.max(TrafficRow.number))) or 0
+
+
+def change_traffic(
+    engine: Engine, routes: Sequence[Route], *, shadow: Sequence[str] = (), reason: str
+) -> Traffic:
+    """Append a state that follows the newest one."""
+    newest = current_traffic(engine)
+    return _append(engine, newest, newest.number if newest else None, routes, shadow, reason)
+
+
+def roll_back(engine: Engine, *, reason: str) -> Traffic:
+    """Append the state that the newest one took over from; again, and it is the one before that.
+
+    Raises:
+        WorkspaceError: there is none.
+    """
+    states = {state.number: state for state in read_traffic(engine)}
+    newest = states[max(states)] if states else None
+    back = states.get(newest.after or 0) if newest else None
+    if newest is None or back is None:
+        raise WorkspaceError(
+            "There is nothing to roll back to: no other deployment answered before this one.",
+            hint="burnish promote RUN changes who answers",
+        )
+    return _append(engine, newest, back.after, back.routes, back.shadow, reason)
+
+
+def mark_applied(engine: Engine, number: int) -> None:
+    """Put on record when a state first held."""
+    with Session(engine) as session, session.begin():
+        session.execute(
+            update(TrafficRow)
+            .where(TrafficRow.number == number, TrafficRow.applied_at.is_(None))
+            .values(applied_at=now())
+        )
+
+
+def _append(
+    engine: Engine,
+    newest: Traffic | None,
+    after: int | None,
+    routes: Sequence[Route],
+    shadow: Sequence[str],
+    reason: str,
+) -> Traffic:
+    state = Traffic(
+        number=(newest.number if newest else 0) + 1,
+        after=after,
+        at=now(),
+        routes=tuple(routes),
+        shadow=tuple(shadow),
+        reason=reason,
+    )
+    row = TrafficRow(
+        number=state.number, after=after, at=state.at,
+        routes=json.dumps([route.model_dump() for route in state.routes]),
+        shadow=json.dumps(state.shadow), reason=reason, applied_at=None,
+    )  # fmt: skip
+    try:
+        with Session(engine) as session, session.begin():
+            session.add(row)
+    except IntegrityError as error:
+        raise WorkspaceError(
+            "Someone else changed the traffic at the same moment, so nothing was changed here.",
+            hint="look at it with burnish traffic, and repeat the command if it is still wanted",
+        ) from error
+    return state
+
+
+def _traffic(row: TrafficRow) -> Traffic:
+    return Traffic(
+        number=row.number,
+        after=row.after,
+        at=row.at,
+        routes=tuple(Route.model_validate(route) for route in json.loads(row.routes)),
+        shadow=tuple(json.loads(row.shadow)),
+        reason=row.reason,
+        applied_at=row.applied_at,
+    )
