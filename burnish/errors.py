@@ -8,6 +8,8 @@
     ├── TrainingError            training cannot start, or stopped before its end
     │   └── Interrupted          … because it was asked to: exit code 128 + the signal's number
     ├── EvaluationError          an evaluation cannot be trusted, so it is not made
+    ├── ExportError              an export would not be what was tuned, so it is not made
+    ├── DeployError              a deployment cannot be planned or written as asked
     ├── ServerError              a server does not answer, refuses, or answers nonsense
     └── WorkspaceError           the workspace's folder cannot be read or written
 
@@ -73,6 +75,14 @@ class Interrupted(TrainingError):  # noqa: N818 - nothing went wrong
 
 class EvaluationError(BurnishError):
     """An evaluation cannot be trusted, so it is not made."""
+
+
+class ExportError(BurnishError):
+    """An export would not be what was tuned, or cannot be made, so there is none."""
+
+
+class DeployError(BurnishError):
+    """A deployment cannot be planned or written as asked."""
 
 
 class ServerError(BurnishError):

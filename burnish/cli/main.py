@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data, evaluate, train
+from burnish.cli import data, evaluate, export, train
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError, Interrupted
@@ -46,7 +46,7 @@ MOST_FAULTS = 50
 class InOrder(TyperGroup):
     """The commands in the order of the work; groups such as data would come last otherwise."""
 
-    ORDER = ("demo", "init", "run", "data", "base", "train", "evaluate")
+    ORDER = ("demo", "init", "run", "data", "base", "train", "evaluate", "export")
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names as --help lists them."""
@@ -222,11 +222,22 @@ def base(
         bool,
         typer.Option("--refresh", help="With --list: compare the catalogue with the hub first."),
     ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Score the bases on this machine on validation instead."),
+    ] = False,
+    probe_examples: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="With --probe: ask at most N examples."),
+    ] = 50,
     as_json: JsonFlag = False, quiet: QuietFlag = False,
 ) -> None:  # fmt: skip
-    """Find the base model and check it, or rank those that would do (--list)."""
+    """Find the base model and check it, or rank those that would do (--list, --probe)."""
     from burnish import pipeline
 
+    if probe:
+        _probe(workspace, probe_examples, force, as_json, quiet)
+        return
     if as_list or refresh:
         from burnish.cli import show
         from burnish.cli.show_bases import shortlist
@@ -238,8 +249,23 @@ def base(
     run_step(pipeline.run_base, workspace, force=force, as_json=as_json, quiet=quiet)
 
 
+def _probe(folder: Path, examples: int, force: bool, as_json: bool, quiet: bool) -> None:
+    from burnish import pipeline
+    from burnish.cli import show
+    from burnish.cli.progress import shown
+    from burnish.cli.show_probe import show_probe
+    from burnish.store import Workspace
+
+    with redirect_stdout(sys.stderr), shown(quiet=quiet) as progress:
+        found = pipeline.run_probe(
+            Workspace(folder), examples=examples, force=force, progress=progress
+        )
+    show.as_json(found) if as_json else show_probe(found, brief=quiet)
+
+
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 
 
 def _say(error: BurnishError) -> None:

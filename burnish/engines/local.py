@@ -111,6 +111,16 @@ class LocalEngine:
             sums.index_add_(0, row.owners, self._row_losses(row).double().cpu())
         return [float(value) for value in sums]
 
+    @torch.no_grad()
+    def logits(self, prompt: list[int], reference: list[int]) -> torch.Tensor:
+        """Logits before every token of a reference: float32 [reference tokens, vocabulary]."""
+        row = branch_row([prompt], [reference])
+        inputs: dict[str, Any] = {"input_ids": row.input_ids.to(self._device), "use_cache": False}
+        if self._in_rows:
+            inputs |= {"position_ids": row.position_ids.to(self._device), "layout": row.layout}
+        found = self.model(**inputs).logits[0, row.places.to(self._device)]
+        return cast(torch.Tensor, found.float().cpu())
+
     def _row_losses(self, row: Row) -> torch.Tensor:
         if self._in_rows:
             return row_losses(self.model, row, self._device)

@@ -1,6 +1,7 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
 from burnish.pipeline.against import run_against
+from burnish.pipeline.exporting import run_export
 from burnish.pipeline.judgements import (
     human_page,
     human_results,
@@ -8,6 +9,7 @@ from burnish.pipeline.judgements import (
     run_judge,
     write_human_sheet,
 )
+from burnish.pipeline.probing import run_probe
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.steps import (
@@ -40,8 +42,10 @@ __all__ = [
     "run_base",
     "run_data",
     "run_evaluate",
+    "run_export",
     "run_judge",
     "run_preflight",
+    "run_probe",
     "run_search",
     "run_seeds",
     "run_train",

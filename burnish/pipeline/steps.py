@@ -212,6 +212,17 @@ _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96
 """What makes the demo fit into minutes on two cores."""
 
 
+def data_of(workspace: Workspace, task: Task, progress: Progress) -> Dataset:
+    """The data set of a brief, made where it is missing."""
+    return make_data(workspace, task, _base_of(workspace, task, progress), False, progress)
+
+
+def base_here(workspace: Workspace, task: Task, name: str, progress: Progress) -> BaseChoice:
+    """A base of another name than the brief's, as it lies on this machine; nothing is fetched."""
+    other = task.model_copy(update={"base": name})
+    return _base(workspace, other, False, progress, fetch=False)
+
+
 def ready(workspace: Workspace, task: Task, progress: Progress) -> tuple[Dataset, BaseChoice]:
     """The data set and the base of a brief, made where they are missing."""
     dataset = make_data(workspace, task, _base_of(workspace, task, progress), False, progress)
@@ -222,7 +233,9 @@ def _base_of(workspace: Workspace, task: Task, progress: Progress) -> BaseOf:
     return lambda: _base(workspace, task, False, progress)
 
 
-def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> BaseChoice:
+def _base(
+    workspace: Workspace, task: Task, force: bool, progress: Progress, *, fetch: bool = True
+) -> BaseChoice:
     from burnish.base.resolve import local_fingerprint
     from burnish.engines.server import at_server, read_server, require_consent
 
@@ -234,6 +247,8 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         "use": task.use,
         "allow_licence": task.allow_licence,
     }
+    if not fetch:  # what the hub has now may be another revision
+        depends["fetch"] = False
     inputs_hash = canonical_hash(depends)
     found = None if force else workspace.find_complete(BaseChoice, inputs_hash)
     if found and (found.source == "provider" or Path(found.path).is_dir()):
@@ -252,7 +267,9 @@ def _base(workspace: Workspace, task: Task, force: bool, progress: Progress) -> 
         else:
             from burnish.base.load import choose
 
-            done = choose(workspace, record, use=task.use, allow_licence=task.allow_licence)
+            done = choose(
+                workspace, record, use=task.use, allow_licence=task.allow_licence, fetch=fetch
+            )
     for warning in _warnings(done):
         progress(Event("base", warning))
     progress(Event("base", _size(done), finished=True))
@@ -312,7 +329,7 @@ def _evaluate(
             compared_engine_of=compared_engine,
             renderer=_renderer(task, chosen),
             progress=progress,
-            hub_id=_hub_id(workspace, chosen),
+            hub_id=hub_id_of(workspace, chosen),
         )
     for fault in _tell_trackers(workspace, tuned, done):
         progress(Event("evaluate", fault, notice=True))
@@ -334,7 +351,7 @@ def _tell_trackers(workspace: Workspace, tuned: Run, report: Report) -> list[str
     return attach_verdict(workspace.path(tuned), told)
 
 
-def _hub_id(workspace: Workspace, chosen: BaseChoice) -> str:
+def hub_id_of(workspace: Workspace, chosen: BaseChoice) -> str:
     """Where the base stands on the hub, as the model card names it; "" for a folder or a file."""
     from burnish.base.catalogue import Catalogue
 
@@ -367,14 +384,25 @@ def _engine(
         ) as engine:
             yield engine
         return
+    weights = workspace.path(tuned, tuned.weights) if system == "tuned" else None
+    with local_engine(task, chosen, weights) as local:
+        yield local
+
+
+@contextmanager
+def local_engine(task: Task, chosen: BaseChoice, weights: Path | None = None) -> "Iterator[Engine]":
+    """A base in this process, freed with the context.
+
+    Args:
+        weights: of a run that tuned it; None is the base as it is.
+    """
     from burnish.base.load import end_tokens, load_model, load_tokenizer, load_tuned
     from burnish.engines.local import LocalEngine
     from burnish.engines.memory import release_memory
 
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
     release_memory()
-    if system == "tuned":
-        weights = workspace.path(tuned, tuned.weights)
+    if weights is not None:
         yield LocalEngine(load_tuned(chosen, task.train, weights), end)
     else:
         yield LocalEngine(load_model(chosen, task.train), end)

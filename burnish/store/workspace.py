@@ -11,6 +11,7 @@ runs/<id>/                  record.json  preflight.html  adapter/ (or model/)  c
                             metrics.jsonl  loss.svg
                             (tuned at a provider: record.json  job.json  metrics.jsonl)
 searches/<id>/              optuna.db  search.json  runs/
+probes/<id>/                probe.json  parts/
 reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html  report.md
                             report.json  model-card.md  against-<run>.json  parts/
                             judge.json  judge.jsonl  people.json
@@ -35,7 +36,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from burnish.errors import WorkspaceError
-from burnish.records import BaseChoice, Dataset, Deployment, Git, Record, Report, Run
+from burnish.records import BaseChoice, Dataset, Deployment, Export, Git, Record, Report, Run
 from burnish.store.files import disk_errors, sha256_file, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -45,6 +46,7 @@ _FOLDERS: dict[type[Record], str] = {
     BaseChoice: "bases",
     Run: "runs",
     Report: "reports",
+    Export: "exports",
     Deployment: "deployments",
 }
 _PACKAGES = (
@@ -86,6 +88,10 @@ class Workspace:
     def search(self, name: str) -> Path:
         """The folder of a search over settings, with runs of its own."""
         return self.folder / "searches" / name
+
+    def probe(self, name: str) -> Path:
+        """The folder of what bases scored before tuning."""
+        return self.folder / "probes" / name
 
     def path(self, record: Record, name: str = "") -> Path:
         """The folder of a record, or a file in it."""
