@@ -24,6 +24,8 @@ from transformers import (
 
 from burnish.base.catalogue import Catalogue
 from burnish.base.licences import judge, refuse_contradiction
+from burnish.base.machine import cpu_features
+from burnish.base.precision import precision
 from burnish.base.resolve import Found, cache_folder, count_parameters, resolve
 from burnish.errors import BaseModelError
 from burnish.records import BaseChoice, TrainSettings, Use
@@ -42,13 +44,19 @@ _OTHER = "name another base, such as smollm2-135m, under base: in burnish.yaml"
 
 
 def choose(
-    workspace: Workspace, record: BaseChoice, *, use: Use = "any", allow_licence: bool = False
+    workspace: Workspace,
+    record: BaseChoice,
+    *,
+    use: Use = "any",
+    allow_licence: bool = False,
+    fetch: bool = True,
 ) -> BaseChoice:
     """Find the base of a started record and complete it.
 
     Args:
         use, allow_licence: of the brief; a licence that forbids the use is refused, before
             anything is downloaded where the catalogue knows it.
+        fetch: from the hub, where it is not on this machine.
 
     Raises:
         BaseModelError: it cannot be had, trusted or used.
@@ -59,7 +67,7 @@ def choose(
     if known:
         verdict = judge(known.licence, use, gated=gated)
         refuse_contradiction(verdict, record.name, overruled=allow_licence)
-    found = resolve(record.name, catalogue)
+    found = resolve(record.name, catalogue, fetch=fetch)
     verdict = judge(found.licence, use, gated=gated)
     refuse_contradiction(verdict, record.name, overruled=allow_licence)
     folder = found.path if found.path.is_dir() else _converted(found)
@@ -183,7 +191,9 @@ def _load(
     base: BaseChoice, folder: Path, settings: TrainSettings, *, dtype: torch.dtype | None = None
 ) -> PreTrainedModel:
     device = choose_device(settings.device)
-    dtype = dtype or _dtype(settings, device)
+    if dtype is None:
+        on_cpu = device.type == "cpu"
+        dtype = getattr(torch, precision(settings.dtype, cpu_features(), on_cpu=on_cpu))
     packed = _four_bits(dtype, device) if settings.method == "qlora" else {}
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
@@ -231,18 +241,6 @@ def _keep_packing(model: PreTrainedModel) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
-
-
-def _dtype(settings: TrainSettings, device: torch.device) -> torch.dtype:
-    """bfloat16 on GPUs and on CPUs with instructions for it; float32 elsewhere, where it is faster.
-
-    Measured on two cores with plain AVX-512: 300 GFLOP/s in float32, 140 in bfloat16; with
-    AVX512-BF16: 195 and 420.
-    """
-    if settings.dtype != "auto":
-        return torch.float32 if settings.dtype == "float32" else torch.bfloat16
-    has = torch.cpu.get_capabilities() if device.type == "cpu" else {"avx512_bf16": True}
-    return torch.bfloat16 if has.get("amx_bf16") or has.get("avx512_bf16") else torch.float32
 
 
 def _config(folder: Path) -> Any:

@@ -6,6 +6,7 @@ from burnish.base.duration import training_seconds
 from burnish.base.figures import Figures
 from burnish.base.machine import Card, Speed, cards
 from burnish.base.memory import Plan, in_process, on_card, plan_of, training_memory
+from burnish.base.precision import precision
 from burnish.records import DatasetFacts, Machine, MemoryEstimate, Place, Task
 
 _LEAVE = 0.8
@@ -58,13 +59,13 @@ class Work:
         beside = self.length if min(cores, self.task.train.batch_size) > 1 else 0
         return max(self.row, self.longest + beside)
 
-    def plan(self, *, cores: int = 0, amx: bool = False) -> Plan:
-        """How Burnish trains it on so many cores, or else on a card."""
+    def plan(self, *, cores: int = 0, features: tuple[str, ...] = ()) -> Plan:
+        """How Burnish trains it on so many cores with these features, or else on a card."""
         on_cpu, tokens = cores > 0, self.at_once(cores) if cores else self.row
         return plan_of(
             self.task.train,
             tokens,
-            dtype="float32" if on_cpu and not amx else "bfloat16",
+            dtype=precision(self.task.train.dtype, features, on_cpu=on_cpu),
             answer_tokens=round(min(self.answers, 1.0) * tokens),
             example=self.longest,
             on_cpu=on_cpu,
@@ -104,8 +105,7 @@ def places(
 
 
 def _here(figures: Figures, work: Work, machine: Machine, speed: Speed) -> Place | None:
-    amx = "amx_bf16" in machine.features
-    plan = work.plan(cores=0 if machine.devices else machine.cores, amx=amx)
+    plan = work.plan(cores=0 if machine.devices else machine.cores, features=machine.features)
     needed = training_memory(figures, plan)
     if machine.devices:
         device, memory = machine.devices[0].name, machine.devices[0].memory_gib

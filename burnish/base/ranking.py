@@ -14,6 +14,7 @@ from burnish.base.licences import judge, sentence
 from burnish.base.machine import Speed
 from burnish.base.memory import serving_memory
 from burnish.base.places import Work, places
+from burnish.base.precision import precision
 from burnish.records import (
     Candidate,
     DatasetFacts,
@@ -104,7 +105,7 @@ def _judge(
             prompt=long_prompt,
             new=long_answer,
             speed=work.speed_at(chosen, speed),
-            precision="float32" if on_cpu else "bfloat16",
+            precision=precision(task.train.dtype, machine.features, on_cpu=on_cpu),
         )
     rejected = [
         *_licence_faults(task, verdict),
@@ -129,6 +130,7 @@ def _judge(
         context_length=model.figures.max_position_embeddings,
         languages=model.languages,
         licence=verdict,
+        on_disk=is_here,
         method="lora" if found else None,
         place=chosen,
         places=tuple(found),

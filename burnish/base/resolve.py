@@ -44,11 +44,12 @@ class Found:
     licence: str
 
 
-def resolve(name: str, catalogue: Catalogue | None = None) -> Found:
+def resolve(name: str, catalogue: Catalogue | None = None, *, fetch: bool = True) -> Found:
     """Find a base model by name, folder, GGUF file or hub id.
 
     Args:
         catalogue: with the workspace's own entries; None is the shipped one.
+        fetch: from the hub, where it is not on this machine.
 
     Raises:
         BaseModelError: it is nowhere to be had, or its weights are pickles.
@@ -78,7 +79,9 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> Found:
     licence = known.licence if known else "unknown"
     found = _from_cache(hub_id, revision, licence)
     if found is None:
-        found, reason = _from_hub(hub_id, revision, licence)
+        found, reason = (
+            _from_hub(hub_id, revision, licence) if fetch else (None, "nothing was to be fetched")
+        )
         if found is None and known is not None and not revision:
             found = _from_package(known)
         if found is None:
@@ -92,6 +95,9 @@ def resolve(name: str, catalogue: Catalogue | None = None) -> Found:
 def is_here(model: Model) -> bool:
     """Whether a model's weights are on this machine, by the look of its folders."""
     if model.package and find_spec(model.package):
+        return True
+    own = Path(model.name).expanduser()
+    if own.is_dir() or (own.suffix == ".gguf" and own.is_file()):
         return True
     from huggingface_hub.constants import HF_HUB_CACHE
 

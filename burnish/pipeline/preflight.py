@@ -4,10 +4,10 @@ Reads the base's config.json and this machine; writes speed.json of the workspac
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BaseModelError
-from burnish.records import BaseChoice, Cost, DatasetFacts, Machine, Preflight, Task
+from burnish.records import BaseChoice, Cost, DatasetFacts, Preflight, Task
 from burnish.store import Workspace
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     from burnish.base.machine import calibrate, read_machine, read_speed
     from burnish.base.memory import in_process, on_card, plan_of, training_memory
     from burnish.base.places import Work
+    from burnish.base.precision import precision
     from burnish.base.ranking import IN_ROWS
 
     machine, settings = read_machine(), task.train
@@ -55,7 +56,7 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
         plan = plan_of(
             settings,
             tokens,
-            dtype=_dtype(settings.dtype, machine, on_cpu),
+            dtype=precision(settings.dtype, machine.features, on_cpu=on_cpu),
             answer_tokens=round(min(work.answers, 1.0) * tokens),
             example=work.longest,
             on_cpu=on_cpu,
@@ -97,13 +98,3 @@ def _facts(splits: "RenderedSplits") -> DatasetFacts:
         answer_tokens=(answers[middle], answers[-1]),
         shared_tokens=max(0, shared),
     )
-
-
-def _dtype(
-    asked: Literal["auto", "float32", "bfloat16"], machine: Machine, on_cpu: bool
-) -> Literal["float32", "bfloat16"]:
-    """The precision of the base, as burnish.base.load chooses it."""
-    if asked != "auto":
-        return asked
-    multiplies = {"amx_bf16", "avx512_bf16"} & set(machine.features)
-    return "bfloat16" if not on_cpu or multiplies else "float32"

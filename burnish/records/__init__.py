@@ -21,6 +21,7 @@ from burnish.records.judgements import (
 )
 from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Writing
 from burnish.records.preflight import Cost, Piece, Preflight, ShownExample
+from burnish.records.probe import Probe, ProbedBase, ProbedPrompt
 from burnish.records.record import Git, Record, canonical_hash
 from burnish.records.search import SearchReport, SeedReport, Trial
 from burnish.records.serving import (
@@ -157,6 +158,9 @@ __all__ = [
     "Piece",
     "Place",
     "Preflight",
+    "Probe",
+    "ProbedBase",
+    "ProbedPrompt",
     "Progress",
     "PromptSettings",
     "ProviderJob",

@@ -162,6 +162,7 @@ class Candidate(_Part):
         way: "tune", "prompt" or "classic".
         name, hub: of the model.
         parameters, active_parameters: of the model, and of it what one token meets.
+        on_disk: whether its weights are on this machine.
         method: how it would be tuned.
         place: where to train: this machine if it is done there in time, else a rented card.
         places: all of them: this machine if it has the memory, the smallest rented card that has.
@@ -180,6 +181,7 @@ class Candidate(_Part):
     context_length: int = 0
     languages: tuple[str, ...] = ()
     licence: LicenceVerdict | None = None
+    on_disk: bool = False
     method: Method | None = None
     place: Place | None = None
     places: tuple[Place, ...] = ()
