@@ -9,9 +9,11 @@ may be spelled out, as in transcripts, and letters may be spoken ("M G").
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
-from burnish.facts.polarity import concept, is_denial, statements
+from burnish.facts.concepts import concept
+from burnish.facts.polarity import is_denial, items_of, statements
 from burnish.facts.wording import (
     DRUG_STEMS,
     MONTHS,
@@ -42,6 +44,8 @@ class Fact:
         about: stems of the words it belongs to: the unit of a number, the place of a side.
         at: its place in the text, in characters.
         code: a number that is part of a name ("O2", "G3") and may be said otherwise.
+        stated: a statement that affirms in so many words ("has a cough"), more than a mention.
+        items: `about`, parted as a list is ("no cough, chest pain or fever").
     """
 
     kind: FactKind
@@ -50,6 +54,8 @@ class Fact:
     about: tuple[str, ...] = ()
     at: int = 0
     code: bool = False
+    stated: bool = False
+    items: tuple[tuple[str, ...], ...] = ()
 
 
 def facts(text: str, common: Collection[str] = frozenset()) -> list[Fact]:
@@ -121,7 +127,17 @@ def _words(tokens: Sequence[Token]) -> Iterator[Fact]:
         elif _is_drug(tokens, at):
             yield Fact("drug", token.text, (word,), (), token.at)
         elif token.is_name:
-            yield Fact("name", token.text, (word,), (), token.at)
+            yield Fact("name", token.text, (word, *_joined(tokens, at)), (), token.at)
+
+
+def _joined(tokens: Sequence[Token], at: int) -> Iterator[str]:
+    """A name as one word with a capitalised neighbour: "Wal-Mart" and "Fed Ex" run together."""
+    named = [place for place in range(at - 2, at + 3) if 0 <= place < len(tokens)]
+    named = [place for place in named if tokens[place].text[0].isupper()]
+    for first, last in pairwise(named):
+        between = tokens[first + 1 : last]
+        if at in (first, last) and all(token.text == "-" for token in between):
+            yield (tokens[first].text + tokens[last].text).casefold()
 
 
 def _is_drug(tokens: Sequence[Token], at: int) -> bool:
@@ -171,7 +187,8 @@ _NO_SIDE_BEFORE = set_of(
 )
 _NO_SIDE_AFTER = set_of(
     "now away after before here there the a an his her my to for at work home in without alone "
-    "school over off it this that with when because through about around ok okay"
+    "school over off it this that with when because through about around ok okay along beside "
+    "behind under next"
 )
 
 
@@ -215,14 +232,19 @@ def _statements(tokens: Sequence[Token]) -> Iterator[Fact]:
     places = {token.at: at for at, token in enumerate(tokens)}
     for said in (said for unit in statements(tokens, questions=False) for said in unit):
         polarity, told = said.polarity, said.told
-        about = tuple(dict.fromkeys(concept(token.text) for token in told))
+        items = tuple(
+            tuple(concept(token.text) for token in item) for item in items_of(told, tokens, places)
+        )
+        about = tuple(dict.fromkeys(name for item in items for name in item))
         first = places[told[0].at]
         if polarity == "absent":
             before = range(max(0, first - 4), first)
             first = next((at for at in before if is_denial(tokens[at])), first)
         last = max(token.at for token in [*tokens[first : first + 6], told[0]] if token.is_word)
         text = _span(tokens, tokens[first], tokens[places[min(last, told[-1].at)]])
-        yield Fact("negation", text, (polarity,), about, told[0].at)
+        yield Fact(
+            "negation", text, (polarity,), about, told[0].at, stated=said.stated, items=items
+        )
 
 
 def _span(tokens: Sequence[Token], first: Token, last: Token) -> str:

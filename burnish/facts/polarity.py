@@ -5,11 +5,12 @@ NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009): words that deny, 
 and what ends their reach. Dialogues add one: a question says nothing until it is answered.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from burnish.facts.wording import SIDES, STOP_WORDS, UNITS, Token, set_of, stem
+from burnish.facts.concepts import concept, plain, tells
+from burnish.facts.wording import Token, set_of
 
 Polarity = Literal["present", "absent"]
 
@@ -17,8 +18,11 @@ _DENIALS = set_of(
     "no not denies denied deny denying without never negative none nor neither absent nope lacks "
     "nothing nobody non unaware forbid forbids forbidden"
 )
-_AFTERWARDS = set_of("none negative denied absent")
-"""They may deny what stands before them ("Fever: none")."""
+_DENIES = set_of("deny denies denied denying negative")
+"""What stands before them is who denies, and their reach is a whole list ("denies pain, fever")."""
+
+_AFTERWARDS = set_of("none negative denied denies absent")
+"""They may deny what stands before them ("Fever: none", "Alcohol: denies")."""
 
 _UNABLE = set_of("can't cannot couldn't won't wouldn't shouldn't unable")
 """They deny an ability, which often means that a complaint is there ("I can't sleep")."""
@@ -46,6 +50,11 @@ _TURNS = set_of("but however except although though reports reported complains a
 _TURNS_AFTER_PAUSE = set_of("i he she they we patient has have had is are was were takes just only")
 """They do so after a comma or "and" ("no fever, has cough"; but "no one is ill")."""
 
+_STATES = set_of(
+    "has had have does did do reports reported admits positive complains complaining endorses"
+)
+"""They affirm what follows in so many words."""
+
 _OPENS = set_of("if unless whether asked quit quits quitting stopped stop former formerly ex used")
 """What follows may be, or was and is no more: neither affirmed nor denied."""
 
@@ -55,89 +64,27 @@ _ENDS = set_of("who which will because since until when than so secondary")
 _REACH = {"not": 5, "never": 6, "without": 7, "non": 3, "nothing": 4}
 """Most tokens over which a denial holds; else 12, and 7 after "n't"."""
 
-_LIGHT = set_of(
-    "history problem problems issue issues symptom symptoms time times last like feel feels "
-    "feeling felt seem seems seemed help helps know knows known think thought thing things "
-    "well good fine better worse much many long little significant others today recent recently "
-    "currently present presents presented past state states stated given started take takes "
-    "took taking taken able medication medications medicine medical change changes changed "
-    "associated evidence come comes came want wants make makes made anything something really back "
-    "difficulty need needs sure care follow followed status negative positive normal prior "
-    "family mother father brother sister children child previous prior noted complaints complaint "
-    "reports report reported denies does doing tell right okay yeah ever using used uses "
-    "sign signs kind sort bit went going gone getting gotten else see sees seen look looks looking "
-    "give given gives tell told tells get gets got ask asked asks keep keeps let lets put keep "
-    "receive received receives remember remembers understand one two three four five yet happen "
-    "happened lot even member members condition conditions area areas side sides use shortness "
-    "herself himself itself above below because anyone someone everything daily there though "
-    "you've i've we've don't didn't he's she's i'm you're it's that's there's say says said mean "
-    "call called ago since home really just general new old prior experience experienced "
-    "experiencing mention mentioned discuss discussed show shows showed find found"
-)
-"""Words that say too little by themselves to be affirmed or denied."""
 
-_SAME = (
-    "smoke smokes smoked smoking smoker smokers nonsmoker tobacco cigarette cigarettes cigar",
-    "drink drinks drank drinking drinker nondrinker alcohol alcoholic etoh beer wine liquor",
-    "allergy allergies allergic",
-    "surgery surgeries surgical surgically operation operations operated",
-    "vomit vomits vomited vomiting emesis",
-    "nausea nauseous nauseated",
-    "fever fevers febrile feverish",
-    "breath breathe breathing breathless dyspnea sob",
-    "headache headaches migraine migraines",
-    "dizziness dizzy lightheaded lightheadedness vertigo",
-    "diabetes diabetic",
-    "hypertension hypertensive",
-    "pregnant pregnancy pregnancies",
-    "seizure seizures convulsion convulsions",
-    "hospital hospitals hospitalized hospitalised hospitalization hospitalizations",
-    "depression depressed depressive",
-    "anxiety anxious",
-    "fatigue fatigued tired tiredness",
-    "constipation constipated",
-    "swelling swollen swell edema oedema",
-    "numb numbness",
-    "weak weakness",
-    "urine urinary urinate urinating urination pee peeing",
-    "bowel bowels stool stools",
-    "vision visual eyesight",
-    "sweat sweats sweating sweaty",
-    "itch itchy itching pruritus",
-    "cancer cancers cancerous malignancy malignancies malignant",
-    "heart cardiac",
-    "kidney kidneys renal",
-    "lung lungs pulmonary",
-    "stomach abdomen abdominal belly tummy",
-    "pain pains painful hurt hurts hurting ache aches aching sore soreness",
-    "injury injuries injured",
-    "drug drugs",
-    "infection infections infected",
-    "asthma asthmatic",
-    "bleed bleeds bleeding bled blood bloody hemorrhage",
-    "married marry marriage husband wife spouse",
-    "fall falls fell fallen",
-)
-_CONCEPTS = {stem(word): line.split()[0] for line in _SAME for word in line.split()}
+_PARTS = frozenset([",", ";", "and", "or", "nor", "any", "like", "as", "with"])
 
 
 class Statement(NamedTuple):
-    """Words that one clause, or a question with its answer, affirms or denies."""
+    """Words that one clause, or a question with its answer, affirms or denies.
+
+    Attributes:
+        asked: it was asked for and answered.
+        stated: it is affirmed in so many words ("has a cough"), not merely mentioned.
+    """
 
     polarity: Polarity
     told: tuple[Token, ...]
     asked: bool = False
-
-
-def concept(word: str) -> str:
-    """The stem of a word, or what its commonest words for the same are known by."""
-    name = stem(word)
-    return _CONCEPTS.get(name, name)
+    stated: bool = False
 
 
 def is_denial(token: Token) -> bool:
     """Whether a word denies what follows it: "no", "denies", "doesn't"."""
-    word = _plain(token)
+    word = plain(token)
     return word in _DENIALS or (word.endswith("n't") and word not in _UNABLE)
 
 
@@ -163,6 +110,25 @@ def statements(tokens: Sequence[Token], *, questions: bool = True) -> Iterator[l
             said = list(_said(_without_reply(sentence)))
         if said:
             yield said
+
+
+def items_of(
+    told: Sequence[Token], tokens: Sequence[Token], places: Mapping[int, int]
+) -> list[list[Token]]:
+    """Words that stand together: commas and conjunctions part the items of a list.
+
+    Args:
+        told: words of a statement.
+        tokens: all tokens of the text.
+        places: place in the text → place among the tokens.
+    """
+    items = [[told[0]]]
+    for before, token in pairwise(told):
+        between = tokens[places[before.at] + 1 : places[token.at]]
+        if any(other.text.casefold() in _PARTS for other in between):
+            items.append([])
+        items[-1].append(token)
+    return items
 
 
 def _sentences(tokens: Sequence[Token]) -> list[tuple[int, list[Token]]]:
@@ -195,13 +161,13 @@ def _reply_to(
 
 def _is_question(sentence: Sequence[Token]) -> bool:
     """Whether a sentence asks, though it ends with a full stop: "Do you smoke."."""
-    words = [_plain(token) for token in sentence[:3]]
+    words = [plain(token) for token in sentence[:3]]
     return len(words) > 2 and words[0] in _ASKING and bool(_ASKED & set(words[1:]))
 
 
 def _without_reply(sentence: Sequence[Token]) -> Sequence[Token]:
     """The sentence after an answer that begins it: "No, I'm unemployed" denies nothing."""
-    replies = _plain(sentence[0]) in _NO and sentence[1].text == ","
+    replies = plain(sentence[0]) in _NO and sentence[1].text == ","
     return sentence[2:] if replies else sentence
 
 
@@ -210,7 +176,7 @@ def _answered(question: Sequence[Token], reply: Sequence[list[Token]]) -> Iterat
     if not reply or reply[0][-1].text == "?" or _asks_which(question):
         return
     first, polarity = reply[0], _polarity(reply[0])
-    if polarity is None and len(reply) > 1 and not any(map(_tells, first)):
+    if polarity is None and len(reply) > 1 and not any(map(tells, first)):
         first, polarity = reply[1], _polarity(reply[1])
     if _supposes(question) and polarity != "absent":
         polarity = None if _hedged(first) else "present"
@@ -218,7 +184,7 @@ def _answered(question: Sequence[Token], reply: Sequence[list[Token]]) -> Iterat
         return
     own = {concept(token.text) for said in _said(_without_reply(first)) for token in said.told}
     inner = {token for said in _said(question) for token in said.told if said.polarity == "absent"}
-    told = [token for token in question if _tells(token) and concept(token.text) not in own]
+    told = [token for token in question if tells(token) and concept(token.text) not in own]
     absent = tuple(token for token in told if polarity == "absent" or token in inner)
     present = tuple(token for token in told if token not in absent)
     if absent:
@@ -229,23 +195,23 @@ def _answered(question: Sequence[Token], reply: Sequence[list[Token]]) -> Iterat
 
 def _asks_which(sentence: Sequence[Token]) -> bool:
     """Whether yes or no would be no answer ("what helps", but not "how about")."""
-    words = [_plain(token) for token in sentence]
+    words = [plain(token) for token in sentence]
     which = any(word in _WHICH and after != "about" for word, after in pairwise(words))
     return which and not _supposes(sentence)
 
 
 def _supposes(sentence: Sequence[Token]) -> bool:
-    words = [_plain(token) for token in sentence]
+    words = [plain(token) for token in sentence]
     return any(word == "how" and after in _SUPPOSES for word, after in pairwise(words))
 
 
 def _hedged(sentence: Sequence[Token]) -> bool:
-    return bool(_HEDGES & {_plain(token) for token in sentence[:8]})
+    return bool(_HEDGES & {plain(token) for token in sentence[:8]})
 
 
 def _polarity(reply: Sequence[Token]) -> Polarity | None:
     """What the beginning of an answer says to a question; None where it may say anything."""
-    words = [_plain(token) for token in reply[:9]]
+    words = [plain(token) for token in reply[:9]]
     for at, word in enumerate(words[:5]):
         after = words[at + 1 :]
         if word in _NO or (word.endswith("n't") and word not in _UNABLE):
@@ -264,53 +230,64 @@ def _said(sentence: Sequence[Token]) -> Iterator[Statement]:
     """What a sentence affirms and denies by itself, in its order."""
     mode: Polarity | None = "present"
     told: list[Token] = []
-    left, paused = 0, False
+    left, paused, stated, lists = 0, False, False, True
+    clause = 0  # how many words were told when the last comma or "and" came
     for at, token in enumerate(sentence):
-        word = _plain(token)
+        word = plain(token)
         new, cut = mode, False
         if word == "negative" and not _denies_by_result(sentence, at):
             new = None
         elif is_denial(token):
-            if word in _AFTERWARDS and told and not any(map(_tells, sentence[at + 1 :])):
+            if word in _AFTERWARDS and told and not any(map(tells, sentence[at + 1 :])):
                 yield Statement("absent", tuple(told))
                 return
+            if word in _DENIES:
+                told = told[:clause]
+            lists = word in _DENIES or _lists(sentence[at + 1 :])
             new, cut, paused = "absent", True, False
             left = _REACH.get(word, 7 if word.endswith("n't") else 12)
         elif word in _UNABLE or word in _OPENS or (word in _ENDS and mode == "absent"):
             new = None
         elif word in _TURNS or (word in _TURNS_AFTER_PAUSE and paused):
             new, cut, paused = "present", True, False
+        elif word == "," and mode == "absent" and not lists:
+            new = None
         elif word in (",", "and"):
-            paused = True
+            paused, clause = True, len(told)
         elif word in ("any", "either", "or", "nor") and mode == "absent":
             left = max(left, 6)
-        elif mode == "absent" and left <= 0 and _tells(token):
+        elif mode == "absent" and left <= 0 and tells(token):
             new = None
-        if told and (cut or new != mode):
-            if mode is not None:
-                yield Statement(mode, tuple(told))
-            told = []
+        states = new == "present" and _states(sentence, at)
+        if cut or new != mode or states:
+            if told and mode is not None:
+                yield Statement(mode, tuple(told), stated=stated)
+            told, clause = [], 0
+        stated = states or (stated and new == "present" and not cut)
         mode = new
         if word.startswith(("nonsmok", "nondrink")):
             yield Statement("absent", (token,))
-        elif mode is not None and _tells(token) and not is_denial(token):
+        elif mode is not None and tells(token) and not is_denial(token):
             told.append(token)
         left -= 1
     if told and mode is not None:
-        yield Statement(mode, tuple(told))
+        yield Statement(mode, tuple(told), stated=stated)
+
+
+def _lists(after: Sequence[Token]) -> bool:
+    """Whether a denial reaches over commas: "no fever, chills or cough", not "no fever, calm"."""
+    words = [plain(token) for token in after[:25]]
+    end = next((at for at, word in enumerate(words) if word in _TURNS or word in _ENDS), 25)
+    return bool({"or", "nor"} & set(words[:end]))
+
+
+def _states(sentence: Sequence[Token], at: int) -> bool:
+    """Whether a finding is affirmed in so many words from here on: "has", "there is", "reports"."""
+    word, before = plain(sentence[at]), plain(sentence[at - 1]) if at else ""
+    return word in _STATES or (before == "there" and word in ("is", "are", "was", "were"))
 
 
 def _denies_by_result(sentence: Sequence[Token], at: int) -> bool:
     """ "negative for blood" and "the test was negative" deny; "a negative test" does not."""
     after = sentence[at + 1 :]
-    return not any(map(_tells, after[:2])) or _plain(after[0]) == "for"
-
-
-def _plain(token: Token) -> str:
-    return token.text.casefold().replace("’", "'")
-
-
-def _tells(token: Token) -> bool:
-    word = _plain(token)
-    light = word in STOP_WORDS or word in SIDES or word in _LIGHT or word in UNITS
-    return token.is_word and len(word) > 2 and not light
+    return not any(map(tells, after[:2])) or plain(after[0]) == "for"

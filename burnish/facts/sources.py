@@ -5,19 +5,18 @@ Reads strings; writes nothing; knows no data set.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import NamedTuple
 
+from burnish.facts.concepts import PROBLEM, concept
 from burnish.facts.facts import Fact, facts, numbers, sides
-from burnish.facts.polarity import Polarity, concept, statements
+from burnish.facts.polarity import Polarity, items_of, statements
 from burnish.facts.wording import (
     MONTHS,
     OPPOSITE,
     UNITS,
-    Token,
     numbers_in,
     same_word,
     stem,
@@ -54,19 +53,18 @@ def doubts(
     return [doubt for doubt in found if doubt is not None]
 
 
-_PARTS = frozenset([",", ";", "and", "or", "nor", "any", "like", "as", "with"])
-
-
 class _Said(NamedTuple):
     """A word as the source has it.
 
     Attributes:
         asked: it was asked for and answered.
+        stated: it was affirmed in so many words.
         item: concepts of the words that it stands together with, its own among them.
     """
 
     text: str
     asked: bool
+    stated: bool
     item: frozenset[str]
 
 
@@ -139,24 +137,15 @@ class Source:
         sentences = []
         for unit in statements(self.tokens):
             said: dict[str, dict[Polarity, _Said]] = defaultdict(dict)
-            for polarity, told, asked in unit:
-                for item in self._items(told):
-                    names = frozenset(concept(token.text) for token in item)
+            for polarity, told, asked, stated in unit:
+                trouble = {PROBLEM} & {concept(token.text) for token in told}
+                for item in items_of(told, self.tokens, self._places):
+                    names = frozenset(concept(token.text) for token in item) | trouble
                     for token in item:
-                        own = _Said(token.text, asked, names)
+                        own = _Said(token.text, asked, stated, names)
                         said[concept(token.text)].setdefault(polarity, own)
             sentences.append(said)
         return sentences
-
-    def _items(self, told: Sequence[Token]) -> list[list[Token]]:
-        """Words that stand together: commas and conjunctions part the items of a list."""
-        items = [[told[0]]]
-        for before, token in pairwise(told):
-            between = self.tokens[self._places[before.at] + 1 : self._places[token.at]]
-            if any(other.text.casefold() in _PARTS for other in between):
-                items.append([])
-            items[-1].append(token)
-        return items
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -233,25 +222,29 @@ class Source:
     def _statement(self, fact: Fact) -> Doubt | None:
         """Contradicted where the sentences nearest to it say the opposite of most of its words.
 
-        That a thing is mentioned affirms it only weakly: one word that is denied here and merely
-        mentioned there makes no certain doubt.
+        So is one item of a list, unless the list is merely mentioned. An answer to a question
+        outweighs a mere mention of what is affirmed here in so many words.
         """
         own: Polarity = "present" if fact.values[0] == "present" else "absent"
         opposite: Polarity = "absent" if own == "present" else "present"
-        against: list[_Said] = []
-        agreeing = 0
+        against: dict[str, _Said] = {}
+        agreeing: set[str] = set()
         for name in fact.about:
             said = self._nearest(name, fact.about)
-            if opposite in said and own not in said:
-                against.append(said[opposite])
-            agreeing += own in said
-        if len(against) <= agreeing:
+            mine, theirs = said.get(own), said.get(opposite)
+            if theirs and name != PROBLEM and _is_opposed(fact, theirs, mine):
+                against[name] = theirs
+            elif mine:
+                agreeing.add(name)
+        told = fact.stated or own == "absent"
+        contradicted = told and any(
+            not agreeing & set(item) and _contradicts(fact, item, against) for item in fact.items
+        )
+        if len(against) <= len(agreeing) and not contradicted:
             return None
-        found = " ".join(said.text for said in against)
-        most = 2 * len(against) >= len(fact.about) or len(against) > 1 + agreeing
-        weak = own == "absent" and len(against) == 1 and not against[0].asked
-        whole = any(2 * len(said.item & set(fact.about)) >= len(said.item) for said in against)
-        certain = most and whole and not weak
+        most = len(against) > 1 + len(agreeing)
+        certain = contradicted or _contradicts(fact, fact.about, against, most=most)
+        found = " ".join(said.text for said in against.values())
         return Doubt(fact, f"no {found}" if opposite == "absent" else found, certain)
 
     def _nearest(self, name: str, about: Sequence[str]) -> dict[Polarity, _Said]:
@@ -263,6 +256,34 @@ class Source:
             if count == max(shared):
                 nearest = said[name] | nearest
         return nearest
+
+
+def _is_opposed(fact: Fact, theirs: _Said, mine: _Said | None) -> bool:
+    """Whether a word is said otherwise in the source, and not as in the fact too."""
+    if (PROBLEM in theirs.item) != (PROBLEM in fact.about):
+        return False
+    answered = fact.stated and theirs.asked
+    return mine is None or (answered and not mine.asked and not mine.stated)
+
+
+def _contradicts(
+    fact: Fact, names: Sequence[str], against: Mapping[str, _Said], *, most: bool = False
+) -> bool:
+    """Whether the source says the opposite of half of these words of the fact, or of `most`.
+
+    What is merely mentioned affirms weakly: one such word, where it is denied without having been
+    asked for, is no contradiction. Nor is it one that something narrower is denied, of which the
+    fact says no more than half, or two thirds where it merely mentions it.
+    """
+    found = [against[name] for name in names if name in against]
+    if not found or not (most or 2 * len(found) >= len(names)):
+        return False
+    denies = fact.values[0] == "absent"
+    stated = found[0].stated if denies else fact.stated
+    if len(found) == 1 and not found[0].asked and not stated:
+        return False
+    least = 1 / 2 if denies or fact.stated else 2 / 3
+    return any(len(said.item & set(names)) >= least * len(said.item) for said in found)
 
 
 def _spelled(words: Sequence[str]) -> Iterator[list[str]]:

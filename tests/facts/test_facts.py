@@ -65,6 +65,7 @@ def test_names_and_drugs_are_found_by_form_not_by_a_list() -> None:
     assert doubted("Started qexapril.", "Start zolinam.") == [("qexapril", "")]
     assert doubted("Started zolin 5 mg.", "Start the 5 mg pill.") == [("zolin", "")]
     assert doubted("Stopped zolinex to 5 mg.", "Stop zolinnex 5 mg.") == []
+    assert doubted("Works at Wal-Mart, drives for Fed Ex.", "at Walmart, then FedEx") == []
 
 
 def test_a_word_that_some_write_small_is_no_name() -> None:

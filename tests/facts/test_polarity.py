@@ -2,7 +2,8 @@
 
 import pytest
 
-from burnish.facts.polarity import concept, statements
+from burnish.facts.concepts import concept
+from burnish.facts.polarity import statements
 from burnish.facts.sources import doubts
 from burnish.facts.wording import numbers_in, tokens_of
 
@@ -22,10 +23,13 @@ def said(text: str, *, questions: bool = True) -> dict[str, set[str]]:
         ("Denies fever, chills or cough.", set(), {"fever", "chill", "cough"}),
         ("No fever, but has a cough.", {"cough"}, {"fever"}),
         ("He has not had any fever.", set(), {"fever"}),
-        ("No one else is sick, and he reports cough.", {"cough"}, {"sick"}),
+        ("No one else is sick, and he reports cough.", {"cough"}, {"other", "sick"}),
         ("Negative for melena.", set(), {"melena"}),
         ("Negative cardiac enzymes.", set(), set()),
         ("Fever: none. Tobacco denied.", set(), {"smoke"}),
+        ("Alcohol use, denies. Her daughter denies fever.", set(), {"drink", "fever"}),
+        ("In no distress, calm and alert.", set(), {"distres"}),
+        ("No other complaints.", set(), {"other", "complaint"}),
         ("She is a nonsmoker.", set(), {"smoke"}),
         ("He quit smoking.", set(), set()),
         ("If fever returns, call.", set(), set()),
@@ -90,9 +94,15 @@ def test_the_answer_is_sought_in_the_next_line() -> None:
     ("answer", "source", "certain"),
     [
         ("No fever.", "Any fever?\nYes.", [True]),
-        ("No fever.", "He had a fever.", [False]),
+        ("No fever.", "He had a fever.", [True]),
+        ("No fever.", "Fever again, then.", [False]),
+        ("Reports smoking and drinking.", "Do you smoke?\nNo.", [True]),
+        ("He does smoke.", "Smoking, you say. Do you smoke?\nNo.", [True]),
+        ("Has asthma.", "I have asthma. Is it the asthma that brings you?\nNo.", []),
+        ("Sleeping well.", "Any trouble with sleeping?\nNo.", []),
+        ("Has other complaints.", "Anything else?\nNo, that is all.", [True]),
         ("Has chest pain and headaches.", "He denies chest pain, headaches.", [True]),
-        ("Has fever, cough, chills.", "No fever. He has cough and chills.", []),
+        ("Has fever, cough, chills.", "No fever. He has cough and chills.", [True]),
         ("In a nursing home.", "Has the nursing home done the voiding diary?\nNo.", [False]),
         ("He has smoked tobacco.", "Do you use cigarettes?\nNo.", [True]),
     ],
