@@ -12,6 +12,7 @@ The steps of the command line as functions, each from a workspace to a record:
 
 `run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps; the others go round
 them: decisions, versions and exports of data, the shortlist of bases, judges, people's votes.
+`run_export` writes a run for other engines.
 """
 
 from importlib import import_module
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         run_base,
         run_data,
         run_evaluate,
+        run_export,
         run_judge,
         run_preflight,
         run_search,
@@ -67,6 +69,7 @@ __all__ = [
     "run_base",
     "run_data",
     "run_evaluate",
+    "run_export",
     "run_judge",
     "run_preflight",
     "run_search",

@@ -1,6 +1,7 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
 from burnish.pipeline.against import run_against
+from burnish.pipeline.deploying import run_deploy
 from burnish.pipeline.exporting import run_export
 from burnish.pipeline.judgements import (
     human_page,
@@ -12,6 +13,16 @@ from burnish.pipeline.judgements import (
 from burnish.pipeline.probing import run_probe
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.search import run_search, run_seeds, take_search
+from burnish.pipeline.serving import (
+    add_key,
+    deploy,
+    drop_key,
+    list_keys,
+    promote,
+    rollback,
+    run_serve,
+    traffic_states,
+)
 from burnish.pipeline.steps import (
     cancel_train,
     demo,
@@ -27,20 +38,27 @@ from burnish.pipeline.steps import (
 )
 
 __all__ = [
+    "add_key",
     "cancel_train",
     "demo",
+    "deploy",
     "diff_data",
+    "drop_key",
     "export_data",
     "fix_data",
     "human_page",
     "human_results",
     "import_human_sheet",
     "init",
+    "list_keys",
+    "promote",
     "read_changes",
+    "rollback",
     "run",
     "run_against",
     "run_base",
     "run_data",
+    "run_deploy",
     "run_evaluate",
     "run_export",
     "run_judge",
@@ -48,9 +66,11 @@ __all__ = [
     "run_probe",
     "run_search",
     "run_seeds",
+    "run_serve",
     "run_train",
     "shortlist",
     "take_search",
+    "traffic_states",
     "write_human_sheet",
     "write_proposal",
 ]
