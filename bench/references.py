@@ -4,7 +4,8 @@
 
 Prints a table: the largest difference between Burnish's score of a pair (or of a whole set, where
 the metric is one of sets) and the reference's. Exits with 1 if any exceeds 1e-9. The rows for
-seqeval and krippendorff need `pip install seqeval krippendorff`, and are left out without.
+seqeval and krippendorff are left out where those are not installed; docs/experiments.md has a way
+that leaves this environment as it is.
 docs/data-sets.md says how to make the data sets.
 """
 

@@ -8,21 +8,30 @@ import re
 
 from jinja2 import Environment
 
+from burnish.evaluate.judged import judge_figures, people_figures
 from burnish.evaluate.report import FILTERS, LOWER_IS_BETTER, all_metrics
 from burnish.pages.templates import templates
-from burnish.records import BaseChoice, Dataset, Report, Run, Task
+from burnish.records import BaseChoice, Dataset, JudgeReport, PeopleReport, Report, Run, Task
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 MOST_SLICES = 10
 
 
 def render_markdown(
-    *, task: Task, report: Report, dataset: Dataset, run: Run, base: BaseChoice
+    *,
+    task: Task,
+    report: Report,
+    dataset: Dataset,
+    run: Run,
+    base: BaseChoice,
+    judge: JudgeReport | None = None,
+    people: PeopleReport | None = None,
 ) -> str:
     """The whole text; the same records give the same bytes.
 
     Args:
         report: with a verdict.
+        judge, people: as for `render_report`.
     """
     return (
         environment()
@@ -37,6 +46,10 @@ def render_markdown(
             metrics=all_metrics(report),
             lower_is_better=LOWER_IS_BETTER,
             most_slices=MOST_SLICES,
+            judge=judge,
+            people=people,
+            judge_figures=judge_figures(judge) if judge else [],
+            people_figures=people_figures(people) if people else [],
         )
     )
 

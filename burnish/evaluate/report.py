@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from burnish.errors import EvaluationError
+from burnish.evaluate.judged import judge_figures, people_figures
 from burnish.evaluate.reliability_plot import draw_reliability
 from burnish.pages.templates import templates
 from burnish.records import (
@@ -21,8 +22,10 @@ from burnish.records import (
     BaseChoice,
     Dataset,
     Difference,
+    JudgeReport,
     LabelScore,
     PassMark,
+    PeopleReport,
     Report,
     Run,
     Score,
@@ -46,6 +49,8 @@ def render_report(
     base: BaseChoice,
     answers: list[AnsweredExample],
     loss_svg: str,
+    judge: JudgeReport | None = None,
+    people: PeopleReport | None = None,
 ) -> str:
     """The whole page as HTML text; the same records give the same bytes.
 
@@ -54,6 +59,7 @@ def render_report(
         answers: every example of the test split, in the order to show; they stand in the page as
             JSON (`<script id="answers">`), each as `AnsweredExample` dumps it without defaults.
         loss_svg: the loss picture of `run`, as `draw_loss_curve` made it; "" leaves it out.
+        judge, people: what they said about the answers since, where they did.
 
     Raises:
         EvaluationError: when the report has no verdict or no tuned score to show, or when
@@ -96,6 +102,10 @@ def render_report(
         answers=_script_json("[" + ",\n".join(map(_dump, answers)) + "]"),
         answer_count=len(answers),
         monospaced=task.kind in ("classify", "extract"),
+        judge=judge,
+        people=people,
+        judge_figures=judge_figures(judge) if judge else [],
+        people_figures=people_figures(people) if people else [],
         settings=_settings(run),
         other_versions=_other_versions(report, run),
     )

@@ -1,7 +1,8 @@
 """Around a finished report: people's votes collected and summed up, and a judge asked.
 
-Reads reports/<id>/ and the votes in the database; writes votes, and judge.json and people.json
-beside the report. The test split is not opened: all that is shown stands in the report already.
+Reads reports/<id>/ and the votes in the database; writes votes, judge.json and people.json
+beside the report, and its pages anew. The test split is not opened: all that is shown stands in the
+report already.
 """
 
 import threading
@@ -20,6 +21,7 @@ from burnish.records import (
     PeopleReport,
     Progress,
     Report,
+    Run,
     Task,
     Vote,
     silent,
@@ -81,6 +83,7 @@ def run_judge(workspace: Workspace, *, progress: Progress | None = None) -> Judg
                 tell=lambda what, done, total: tell(Event("judge", what, done, total)),
             )
         write_text(workspace.path(report, "judge.json"), found.model_dump_json(indent=2) + "\n")
+        _renew_pages(workspace, report)
         return found
 
 
@@ -149,7 +152,18 @@ def human_results(workspace: Workspace) -> PeopleReport:
         seed=task.seed,
     )
     write_text(workspace.path(report, "people.json"), found.model_dump_json(indent=2) + "\n")
+    _renew_pages(workspace, report)
     return found
+
+
+def _renew_pages(workspace: Workspace, report: Report) -> None:
+    """Page, Markdown and JSON of a report, with what has been said about its answers."""
+    from burnish.evaluate.pages import add_judgements
+
+    runs = (run for run in workspace.records(Run) if run.hash == report.parents.get("run"))
+    pictures = [workspace.path(run, "loss.svg") for run in runs if run.provider is None]
+    loss_svg = pictures[0].read_text("utf-8") if pictures and pictures[0].is_file() else ""
+    add_judgements(workspace.path(report), loss_svg)
 
 
 def _sheets(workspace: Workspace) -> "tuple[Task, Sheets]":

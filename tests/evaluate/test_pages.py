@@ -5,13 +5,24 @@ import re
 from pathlib import Path
 
 import pytest
-from evaluate.test_report import NASTY, records
+from evaluate.test_report import NASTY, Page, records
 from huggingface_hub import ModelCard
 
 from burnish.evaluate.card import render_card
 from burnish.evaluate.markdown import plain, render_markdown
-from burnish.evaluate.pages import render_json, write_pages
-from burnish.records import Report, Score, Task
+from burnish.evaluate.pages import add_judgements, render_json, write_pages
+from burnish.records import (
+    Biases,
+    Calibration,
+    Estimate,
+    JudgeReport,
+    PeopleReport,
+    Report,
+    Score,
+    Task,
+    WinRate,
+)
+from burnish.store.files import write_lines, write_text
 
 
 def given(**changes):
@@ -113,3 +124,96 @@ def test_faithfulness_stands_under_the_limits() -> None:
     tuned = tuned.model_copy(update={"scores": {**tuned.scores, "faithfulness": score}})
     parts["report"] = parts["report"].model_copy(update={"systems": (*others, tuned)})
     assert "in 25% of its test answers" in render_card(**parts, hub_id="")
+
+
+def estimate(value: float, n: int = 40) -> Estimate:
+    return Estimate(value=value, low=value - 0.1, high=value + 0.1, n=n)
+
+
+def said_by_people() -> PeopleReport:
+    rate = WinRate(
+        system="tuned", other="few-shot", wins=24, ties=6, losses=10, rate=estimate(0.675)
+    )
+    return PeopleReport(
+        report="r" * 64, raters={"Anna Muster": 40, "ben": 38}, win_rates=(rate,),
+        grades={"tuned": estimate(4.2), "few-shot": estimate(3.1)}, choice_alpha=estimate(0.61),
+    )  # fmt: skip
+
+
+def said_by_a_judge(*withheld: str, nasty: str = "") -> JudgeReport:
+    biases = Biases(
+        first=estimate(0.71), order_kappa=estimate(0.3), longer=None, longer_than_people=None,
+        found=withheld,
+    )  # fmt: skip
+    pairs = Calibration(agreement=estimate(0.8), kappa=estimate(0.55), human_alpha=None)
+    return JudgeReport(
+        report="r" * 64, model=f"large-model{nasty}", systems=("tuned", "few-shot"),
+        preferred=estimate(0.64), pairs=pairs, biases=biases, unread=2, withheld=withheld,
+        decision=None if withheld else "ship",
+    )  # fmt: skip
+
+
+def folder_with(tmp_path: Path, judge: JudgeReport | None, people: PeopleReport | None) -> Path:
+    write_pages(tmp_path, **records(), hub_id="")
+    write_lines(tmp_path / "answers.jsonl", records()["answers"])
+    for name, said in (("judge", judge), ("people", people)):
+        if said is not None:
+            write_text(tmp_path / f"{name}.json", said.model_dump_json())
+    return tmp_path
+
+
+def test_people_and_a_judge_enter_the_pages_afterwards(tmp_path: Path) -> None:
+    reason = "It decides for the answer shown first in 71%."
+    folder = folder_with(tmp_path, said_by_a_judge(reason), said_by_people())
+    before = (folder / "model-card.md").read_bytes()
+    assert add_judgements(folder, records()["loss_svg"])
+    page = Page((folder / "report.html").read_text())
+    markdown = (folder / "report.md").read_text()
+    for text in (" ".join(page.text.split()), markdown):
+        assert "78 votes of 2 people" in text
+        assert "Anna" not in text
+        assert "withheld" in text
+        assert reason.rstrip(".") in text
+        assert "verdict: ship" not in text
+        assert all(figure in text for figure in ("68%", "[58%, 78%]", "0.550", "[0.450, 0.650]"))
+    held = json.loads((folder / "report.json").read_text())
+    assert JudgeReport.model_validate(held["judge"]) == said_by_a_judge(reason)
+    assert held["people"]["raters"] == {"rater 1": 40, "rater 2": 38}
+    assert (folder / "model-card.md").read_bytes() == before
+
+
+def test_pages_with_nothing_said_stay_as_they_were_byte_for_byte(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, None, None)
+    names = ("report.html", "report.md", "report.json")
+    before = [(folder / name).read_bytes() for name in names]
+    assert add_judgements(folder, records()["loss_svg"])
+    assert [(folder / name).read_bytes() for name in names] == before
+
+
+def test_what_comes_later_replaces_what_was_said_before(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, said_by_a_judge("Too few votes."), None)
+    add_judgements(folder, "")
+    assert "Nobody has voted" not in (folder / "report.html").read_text()
+    write_text(folder / "judge.json", said_by_a_judge().model_dump_json())
+    add_judgements(folder, "")
+    text = (folder / "report.md").read_text()
+    assert "Too few votes" not in text
+    assert "It may decide: ship." in text
+
+
+def test_a_judge_with_a_hostile_name_breaks_nothing(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, said_by_a_judge(NASTY, nasty=NASTY), said_by_people())
+    add_judgements(folder, "")
+    page = Page((folder / "report.html").read_text())
+    assert len(page.all("script")) == 3
+    assert NASTY.split()[0] in page.text
+    markdown = (folder / "report.md").read_text()
+    assert not re.search(r"(?<!\\)<[a-z/!]", markdown)
+    for place, line in enumerate(markdown.splitlines()):
+        if line.startswith("| ---"):
+            assert markdown.splitlines()[place - 1].count("|") == line.count("|")
+
+
+def test_a_folder_without_pages_gets_none(tmp_path: Path) -> None:
+    assert not add_judgements(tmp_path, "")
+    assert not list(tmp_path.iterdir())
