@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data, evaluate, export, train
+from burnish.cli import data, deploy, evaluate, export, train
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError, Interrupted
@@ -266,6 +266,7 @@ def _probe(folder: Path, examples: int, force: bool, as_json: bool, quiet: bool)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(deploy.deploy)
 
 
 def _say(error: BurnishError) -> None:

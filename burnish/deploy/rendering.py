@@ -9,7 +9,10 @@ for Burnish's own texts.
 import re
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
+
+from jinja2 import Environment
 
 from burnish.pages.templates import templates
 
@@ -29,10 +32,18 @@ def render(template: str, **values: Any) -> str:
     Raises:
         ValueError: a value that must be plain is not: a bug, since names are checked before.
     """
-    found = templates("burnish.deploy", escape=False)
-    found.finalize = _compose if template.endswith("compose.yaml.jinja") else _finalize
-    found.filters |= {"plain": plain, "shell": shell, "prose": prose, "own": Plain, "flow": flow}
+    found = _environment(template.endswith("compose.yaml.jinja"))
     return found.get_template(f"templates/{template}").render(values)
+
+
+@cache
+def _environment(compose: bool) -> Environment:
+    found = templates("burnish.deploy", escape=False)
+    found.finalize = _compose if compose else _finalize
+    found.filters |= {
+        "plain": plain, "shell": shell, "prose": prose, "own": Plain, "flow": flow,
+    }  # fmt: skip
+    return found
 
 
 def quoted(text: str) -> str:

@@ -88,7 +88,7 @@ def run_deploy(
         target=target,
         task_name=report.task_name,
         burnish=version("burnish"),
-        packages={k: v for k, v in report.packages.items() if k not in _OWN_PACKAGES},
+        packages=_packages(report),
         run=run.id,
         report=report.id,
         decision=verdict.decision,
@@ -114,6 +114,15 @@ def run_deploy(
         return plan
     write_files(files, output)
     return plan.model_copy(update={"output": str(output)})
+
+
+def _packages(report: Report) -> dict[str, str]:
+    """Versions to build with; a local one, such as 2.13.0+cpu, is of no index but its own."""
+    return {
+        name: version.partition("+")[0]
+        for name, version in report.packages.items()
+        if name not in _OWN_PACKAGES
+    }
 
 
 def _evaluated(workspace: Workspace) -> tuple[Report, Run, BaseChoice]:
