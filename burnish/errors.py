@@ -10,6 +10,7 @@
     ├── EvaluationError          an evaluation cannot be trusted, so it is not made
     ├── ExportError              an export would not be what was tuned, so it is not made
     ├── DeployError              a deployment cannot be planned or written as asked
+    ├── ServingError             a run may not or cannot be served
     ├── ServerError              a server does not answer, refuses, or answers nonsense
     └── WorkspaceError           the workspace's folder cannot be read or written
 
@@ -83,6 +84,10 @@ class ExportError(BurnishError):
 
 class DeployError(BurnishError):
     """A deployment cannot be planned or written as asked."""
+
+
+class ServingError(BurnishError):
+    """A run may not be served, or the gateway cannot start."""
 
 
 class ServerError(BurnishError):

@@ -47,6 +47,15 @@ class Prompt:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """An example, cut where that was needed, and the token ids of its prompt."""
+
+    example: Example
+    ids: list[int]
+    truncated: bool
+
+
+@dataclass(frozen=True)
 class Encoded:
     """A rendered example.
 
@@ -99,13 +108,20 @@ class Renderer(MessageRenderer):
             answer_tokens: room kept for the answer within `max_length` (worked examples raise
                 the limit by their own length).
         """
+        fitted = self.fitted(example, shots, answer_tokens=answer_tokens)
+        return Prompt(fitted.ids, fitted.truncated)
+
+    def fitted(
+        self, example: Example, shots: Sequence[Example] = (), *, answer_tokens: int
+    ) -> Fitted:
+        """The example whose prompt fits, with that prompt; see `prompt`."""
         ids = self._prompt_ids(self.messages(example, shots))
         room = self.max_length - answer_tokens
         if shots:
             room += len(ids) - len(self._prompt_ids(self.messages(example)))
         if len(ids) <= room:
-            return Prompt(ids, truncated=False)
-        return Prompt(self._cut_to_fit(example, shots, room, len(ids)), truncated=True)
+            return Fitted(example, ids, truncated=False)
+        return self._cut_to_fit(example, shots, room, len(ids))
 
     def encode(self, example: Example) -> Encoded:
         """Token ids and loss mask of a training example.
@@ -140,8 +156,15 @@ class Renderer(MessageRenderer):
         """What the model wrote, without control tokens."""
         return self.tokenizer.decode(ids, skip_special_tokens=True)
 
+    def neutral(self, text: str) -> str:
+        """User text in which no control token can be read: a space splits its name."""
+        for token in self._specials:
+            if token in text:
+                text = text.replace(token, token[0] + " " + token[1:])
+        return text
+
     def _render(self, messages: Sequence[Message], *, generation: bool) -> str:
-        chat = [{"role": turn.role, "content": self._neutral(turn.content)} for turn in messages]
+        chat = [{"role": turn.role, "content": self.neutral(turn.content)} for turn in messages]
         return str(
             self.tokenizer.apply_chat_template(
                 chat, tokenize=False, add_generation_prompt=generation
@@ -153,15 +176,8 @@ class Renderer(MessageRenderer):
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _answer_ids(self, answer: str) -> list[int]:
-        ids = self.tokenizer(self._neutral(answer), add_special_tokens=False)["input_ids"]
+        ids = self.tokenizer(self.neutral(answer), add_special_tokens=False)["input_ids"]
         return [*ids, self.tokenizer.eos_token_id]
-
-    def _neutral(self, text: str) -> str:
-        """User text in which no control token can be read: a space splits its name."""
-        for token in self._specials:
-            if token in text:
-                text = text.replace(token, token[0] + " " + token[1:])
-        return text
 
     def _earlier_answers(self, example: Example, prompt: list[int]) -> list[tuple[int, int]]:
         """Token spans of assistant turns in the history, each with its end token."""
@@ -178,15 +194,15 @@ class Renderer(MessageRenderer):
 
     def _cut_to_fit(
         self, example: Example, shots: Sequence[Example], room: int, length: int
-    ) -> list[int]:
-        """The prompt with the end of its longest input cut until it fits into `room` tokens."""
+    ) -> Fitted:
+        """The example with the end of its longest input cut until it fits into `room` tokens."""
         keep = 1.0
         while True:
             keep *= max(0.5, min(0.98, room / length)) if room > 0 else 0.0
             shorter = _shorten(example, keep)
             ids = self._prompt_ids(self.messages(shorter, shots))
             if len(ids) <= room or keep < 1e-3:
-                return ids
+                return Fitted(shorter, ids, truncated=True)
             length = len(ids)
 
 

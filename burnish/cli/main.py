@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data, deploy, evaluate, export, train
+from burnish.cli import data, deploy, evaluate, export, serve, train
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError, Interrupted
@@ -267,6 +267,11 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(deploy.deploy)
+app.command()(serve.serve)
+app.command()(serve.promote)
+app.command()(serve.rollback)
+app.command()(serve.traffic)
+app.add_typer(serve.keys, name="keys")
 
 
 def _say(error: BurnishError) -> None:

@@ -2,7 +2,6 @@
 
 from burnish.pipeline.against import run_against
 from burnish.pipeline.deploying import run_deploy
-from burnish.pipeline.deploying import run_deploy
 from burnish.pipeline.exporting import run_export
 from burnish.pipeline.judgements import (
     human_page,
@@ -59,7 +58,6 @@ __all__ = [
     "run_against",
     "run_base",
     "run_data",
-    "run_deploy",
     "run_deploy",
     "run_evaluate",
     "run_export",

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["system", "user", "assistant"]
 
@@ -21,7 +21,8 @@ class Example(BaseModel):
 
     `answer` is the text the model learns: a label, a summary, JSON, or the last assistant turn.
     `references` are all accepted answers, the learned one first. `labels` is set for classify
-    alone (one label, or several, or none for a multi-label task).
+    alone (one label, or several, or none for a multi-label task). `time` is a date by ISO 8601, or
+    a year or a month; without one it is not written out, so that older files keep their hashes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class Example(BaseModel):
     references: tuple[str, ...]
     labels: tuple[str, ...] = ()
     group: str | None = None
+    time: str | None = Field(None, exclude_if=lambda time: time is None)
 
     @property
     def texts(self) -> list[str]:

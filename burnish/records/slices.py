@@ -14,8 +14,8 @@ class SliceScore(_Part):
     can be compared; they need not average to the metric itself (macro-F1, BLEU).
 
     Attributes:
-        by: what tells the slices apart: label, length, source, group, or an input column.
-        name: the label, range of words, file, group or value.
+        by: what tells the slices apart: label, length, source, group, time, or an input column.
+        name: the label, range of words, file, group, period or value.
         value, low, high: mean score and its 95% interval.
         difference: to the mean of all other examples.
         p_value: of `difference`, by permutation: were examples put into the slice at random.

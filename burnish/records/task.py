@@ -63,6 +63,9 @@ class DataSettings(_Settings):
     messages: str | None = Field(None, description="Column of chat messages, for chats.")
     group: str | None = Field(None, description="Column whose equal values stay in one split.")
     id: str | None = Field(None, description="Column that names an example.")
+    time: str | None = Field(
+        None, description="Column of dates (2024-03-01); the report then compares periods."
+    )
     train_fraction: float = Field(0.8, gt=0, lt=1, description="Share of examples to learn from.")
     validation_fraction: float = Field(0.1, gt=0, lt=1, description="Share to choose with.")
     test_fraction: float = Field(0.1, gt=0, lt=1, description="Share sealed for the verdict.")
@@ -375,8 +378,21 @@ class CompareSettings(_Settings):
 
 
 class ServeSettings(_Settings):
-    """What `burnish serve` takes on, and what it keeps of it."""
+    """Who answers for `burnish serve`, what it takes on, and what it keeps of it."""
 
+    engine: str = Field(
+        "auto",
+        description="auto, transformers, vllm, tgi, llamacpp, or openai-compatible:URL:MODEL for "
+        "one that runs already. auto is vllm where there are it and a GPU, else transformers.",
+    )
+    consent: str = Field(
+        "",
+        description='For an engine on another machine, in these words: "examples may leave this '
+        'machine for HOST".',
+    )
+    key_variable: str | None = Field(
+        None, description="Environment variable that holds that engine's key."
+    )
     log_share: float = Field(
         1.0,
         ge=0,
@@ -400,6 +416,11 @@ class ServeSettings(_Settings):
     cors: tuple[str, ...] = Field(
         (), description="Web origins whose pages may ask, such as https://example.com; none is off."
     )
+
+    @property
+    def requests(self) -> int:
+        """Requests under way at once, as a server's settings name them."""
+        return self.at_once
 
 
 class Task(_Settings):

@@ -85,10 +85,10 @@ class ExchangeRow(Base):
 
     __tablename__ = "exchanges"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[str] = mapped_column(String(32), index=True)
-    deployment: Mapped[str] = mapped_column(String(40))
-    run: Mapped[str] = mapped_column(String(40))
+    deployment: Mapped[str] = mapped_column(String(64))
+    run: Mapped[str] = mapped_column(String(64))
     endpoint: Mapped[str] = mapped_column(String(100))
     shadow: Mapped[bool] = mapped_column(Boolean)
     caller: Mapped[str] = mapped_column(String(32))
@@ -109,8 +109,8 @@ class FeedbackRow(Base):
 
     __tablename__ = "feedback"
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    exchange: Mapped[str] = mapped_column(String(40), index=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    exchange: Mapped[str] = mapped_column(String(64), index=True)
     at: Mapped[str] = mapped_column(String(32))
     caller: Mapped[str] = mapped_column(String(32))
     thumb: Mapped[str | None] = mapped_column(String(4))
