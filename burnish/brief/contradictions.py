@@ -76,7 +76,7 @@ def _sources(task: Task) -> Iterator[Contradiction]:
     data = task.data
     own = {name: getattr(data, name) for name in ("train", "validation", "test")}
     given = [name for name, value in own.items() if value is not None]
-    for name in ("source", *own, "messages", "group", "id"):
+    for name in ("source", *own, "messages", "group", "id", "time"):
         value = getattr(data, name)
         if value is not None and not value.strip():
             yield (f"data.{name}",), f"`data.{name}` is blank; expected a name, or null."

@@ -42,7 +42,7 @@ def given_settings(overrides: dict[str, Any], table: Table) -> dict[str, Any]:
     for key in ("data.inputs", "data.output"):
         if isinstance(given.get(key), str):
             given[key] = _names(given[key], table)
-    for key in ("data.group", "data.id", "pass_mark.over"):
+    for key in ("data.group", "data.id", "data.time", "pass_mark.over"):
         given |= {key: None} if given.get(key) == "" else {}
     faults = [
         f"`{key}` is the file that is read; name it as FILE, or by --train, --validation or --test."
@@ -69,7 +69,14 @@ def require_columns(values: dict[str, Any], tables: dict[str, Table], *, hint: s
         DataError: listing every one of them with the nearest name.
     """
     faults = []
-    for key in ("data.inputs", "data.output", "data.messages", "data.group", "data.id"):
+    for key in (
+        "data.inputs",
+        "data.output",
+        "data.messages",
+        "data.group",
+        "data.id",
+        "data.time",
+    ):
         value = values.get(key)
         for name in value if isinstance(value, list) else [value]:
             for table in tables.values():

@@ -240,7 +240,7 @@ def _choose_rows(draft: _Draft) -> None:
 
 def _note_ignored(draft: _Draft) -> None:
     used = {*_inputs(draft), *_output(draft)}
-    used |= {str(draft.values.get(f"data.{key}")) for key in ("messages", "id", "group")}
+    used |= {str(draft.values.get(f"data.{key}")) for key in ("messages", "id", "group", "time")}
     for name, column in draft.columns.items():
         if name not in used:
             draft.reasons.append(("ignored", name, f"not used: {column.describe()}"))

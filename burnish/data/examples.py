@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from burnish.chat.answers import Target, target_of
+from burnish.data.times import read_time
 from burnish.errors import DataError
 from burnish.records import Dropped, Example, Message, Table, Task, canonical_hash
 
@@ -94,8 +95,8 @@ def read_examples(
     last assistant turn is the answer and what precedes it the history.
 
     Args:
-        faults: receives cells that are too long, and the unusable rows where they are more than
-            a tenth of all.
+        faults: receives cells that are too long, dates that cannot be read, and the unusable rows
+            where they are more than a tenth of all.
         take: receives each example; returns why it is left out, or None.
     """
     dropped: list[Dropped] = []
@@ -112,6 +113,7 @@ def read_examples(
         elif was_cut:
             cut.append(number)
     _check_cells(task, table, faults)
+    _check_times(task, table, faults)
     if len(dropped) > MAX_UNUSABLE * len(table.rows):
         faults.add(
             f"{len(dropped):,} of the {len(table.rows):,} rows of {table.path} hold no usable "
@@ -259,8 +261,17 @@ def _example(task: Task, source: str, number: int, row: dict[str, Any]) -> tuple
     example = Example(
         id=name, source=source, row=number, inputs=inputs, history=history, answer=target.text,
         references=target.references, labels=target.labels, group=group or None,
+        time=_time(row.get(data.time)) if data.time else None,
     )  # fmt: skip
     return example, cut
+
+
+def _time(cell: Any) -> str | None:
+    """The date of a row; one that cannot be read is noted by `_check_times`."""
+    try:
+        return read_time(cell)
+    except ValueError:
+        return None
 
 
 def _target(task: Task, cells: dict[str, Any]) -> Target:
@@ -326,6 +337,7 @@ def _named_columns(task: Task) -> list[tuple[str, str]]:
     """(setting, column) for every column the brief names."""
     data = task.data
     single = [("messages", data.messages), ("group", data.group), ("id", data.id)]
+    single.append(("time", data.time))
     return [
         *(("inputs", name) for name in data.inputs),
         *(("output", name) for name in data.output),
@@ -349,6 +361,27 @@ def _check_cells(task: Task, table: Table, faults: Faults) -> None:
             f"{count} longer than {MAX_CELL:,} characters.",
             long,
             hint="shorten such cells or delete their rows; such a length is mostly a broken quote",
+        )
+
+
+def _check_times(task: Task, table: Table, faults: Faults) -> None:
+    column = task.data.time
+    if column is None:
+        return
+    wrong = []
+    for number, row in zip(table.numbers, table.rows, strict=True):
+        try:
+            read_time(row.get(column))
+        except ValueError:
+            found = shortened(_text(row.get(column)))
+            wrong.append(f'{table.path} row {number}, column "{column}": "{found}"')
+    if wrong:
+        count = f"{len(wrong):,} cells are no dates" if len(wrong) > 1 else "1 cell is no date"
+        faults.add(
+            f'{count} in the column "{column}" of {table.path}; expected dates such as 2024-03-01, '
+            "2024-03, 2024 or 2024-03-01T09:30, or nothing.",
+            wrong,
+            hint="write these dates by ISO 8601, or leave out `time` under `data:`",
         )
 
 

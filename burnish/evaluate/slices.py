@@ -1,8 +1,9 @@
 """Slices: on which examples the tuned system does worst, and whether chance explains it.
 
-Examples are told apart by label, by length of input, by file, by group, and by every input column
-that has few values. With many slices the worst always looks bad: each difference to the rest has a
-permutation test, and p-values are corrected for the number of slices (Holm 1979).
+Examples are told apart by label, by length of input, by file, by group, by period where the data
+have dates, and by every input column that has few values. With many slices the worst always looks
+bad: each difference to the rest has a permutation test, and p-values are corrected for the number
+of slices (Holm 1979).
 
 Reads examples and scores; writes nothing.
 """
@@ -22,6 +23,11 @@ SMALLEST = 10
 
 MOST_VALUES = 20
 """An input column with more different values does not make slices."""
+
+MOST_MONTHS, MOST_QUARTERS = 12, 36
+"""Months over which dates may spread to be told apart by month, and by quarter; else by year."""
+
+UNDATED = "(no date)"
 
 _TOLERANCE = 1e-12
 _CELLS = 1 << 22  # permutations times examples held in memory at once
@@ -75,12 +81,14 @@ def score_slices(
 def _slices(task: Task, examples: Sequence[Example]) -> dict[tuple[str, str], list[int]]:
     """(by, name) → places of its examples; what tells none apart is left out."""
     lengths = _lengths(examples)
+    periods = _periods(examples)
     columns = _columns(examples)
     slices: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, example in enumerate(examples):
         for key in _keys(task, example, columns):
             slices[key].append(place)
         slices["length", lengths[place]].append(place)
+        slices["time", periods[place]].append(place)
     kinds: dict[str, int] = defaultdict(int)
     for by, _ in slices:
         kinds[by] += 1
@@ -104,6 +112,26 @@ def _columns(examples: Sequence[Example]) -> list[str]:
             if len(values[column]) <= MOST_VALUES:
                 values[column].add(value)
     return [column for column, several in values.items() if len(several) <= MOST_VALUES]
+
+
+def _periods(examples: Sequence[Example]) -> list[str]:
+    """Each example's month ("2024-03"), quarter ("2024 Q1") or year, as their span asks for.
+
+    Dates without a month make years of all.
+    """
+    times = [example.time for example in examples]
+    dated = [time for time in times if time is not None]
+    if not dated or min(map(len, dated)) < len("2024-03"):
+        return [UNDATED if time is None else time[:4] for time in times]
+    months = [12 * int(time[:4]) + int(time[5:7]) for time in dated]
+    span = max(months) - min(months) + 1
+
+    def period(time: str) -> str:
+        if span <= MOST_MONTHS:
+            return time[:7]
+        return f"{time[:4]} Q{(int(time[5:7]) + 2) // 3}" if span <= MOST_QUARTERS else time[:4]
+
+    return [UNDATED if time is None else period(time) for time in times]
 
 
 def _lengths(examples: Sequence[Example]) -> list[str]:

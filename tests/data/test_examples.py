@@ -1,6 +1,7 @@
 """Rows to examples, and the faults that stop a data set."""
 
 import json
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from burnish.data.examples import (
     read_examples,
 )
 from burnish.errors import DataError
-from burnish.records import DataSettings, Message, Table, Task
+from burnish.records import DataSettings, Example, Message, Table, Task
 
 
 def task(kind="classify", **settings):
@@ -253,3 +254,48 @@ def test_the_system_turn_is_part_of_the_input():
 def test_nearest_is_silent_where_nothing_is_like_it():
     assert nearest("colour", ["Color", "size"]) == '; nearest: "Color"'
     assert nearest("zebra", ["Color"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "time"),
+    [
+        ("2024-03-01", "2024-03-01"),
+        ("2024-03-01T23:30:00+02:00", "2024-03-01"),
+        ("2024-03-01 09:30", "2024-03-01"),
+        (datetime(2024, 3, 1, 9), "2024-03-01"),
+        ("20240301", "2024-03-01"),
+        (" 2024-03 ", "2024-03"),
+        (2024, "2024"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_dates_are_kept_as_exact_as_they_are_told(cell, time):
+    result, faults = read(task(time="when"), [{"text": "t", "label": "a", "when": cell}])
+    faults.stop()
+    assert result.examples[0].time == time
+
+
+def test_dates_that_cannot_be_read_are_listed_with_their_rows():
+    bad = {5: "31.12.2024", 7: "2024-13", 9: "yesterday"}
+    rows = [row | {"when": bad.get(at, "2024-01-01")} for at, row in enumerate(GOOD, 1)]
+    _, faults = read(task(time="when"), rows)
+    with pytest.raises(DataError) as caught:
+        faults.stop()
+    assert "3 cells are no dates" in str(caught.value)
+    assert "2024-03-01" in str(caught.value)
+    assert caught.value.faults == tuple(
+        f'f.jsonl row {at}, column "when": "{text}"' for at, text in bad.items()
+    )
+
+
+def test_an_example_without_a_date_is_written_as_before():
+    result, _ = read(task(), GOOD)
+    assert "time" not in result.examples[0].model_dump_json()
+    dated, _ = read(task(time="label"), [{"text": "t", "label": "2024-01"}])
+    assert Example.model_validate_json(dated.examples[0].model_dump_json()).time == "2024-01"
+
+
+def test_an_unknown_column_of_dates_is_refused():
+    with pytest.raises(DataError, match="lacks columns"):
+        check_columns(task(time="whne"), {"f.jsonl": table([GOOD[0] | {"when": "2024"}])})

@@ -78,3 +78,44 @@ def test_the_same_scores_give_the_same_slices() -> None:
     assert score_slices(task(), examples(120), scores) == score_slices(
         task(), examples(120), scores
     )
+
+
+def dated(*times: str | None) -> list[Example]:
+    given = examples(20 * len(times))
+    return [
+        example.model_copy(update={"time": times[at // 20], "inputs": {"text": f"note {at}"}})
+        for at, example in enumerate(given)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "names"),
+    [
+        (("2024-01-31", "2024-03-01", "2024-12-31"), {"2024-01", "2024-03", "2024-12"}),
+        (("2024-02-01", "2025-03-01", "2026-12-31"), {"2024 Q1", "2025 Q1", "2026 Q4"}),
+        (("2020-02-01", "2025-03", "2025-12-31"), {"2020", "2025"}),
+        (("2024-02-01", "2025"), {"2024", "2025"}),
+        (("2024-02-01", "2024-03", None), {"2024-02", "2024-03", "(no date)"}),
+        (("2024-02-01", "2024-02-28"), set()),
+        ((None, None), set()),
+    ],
+)
+def test_periods_follow_the_span_of_the_dates(
+    times: tuple[str | None, ...], names: set[str]
+) -> None:
+    given = dated(*times)
+    found = score_slices(task("summarize"), given, {"tuned": [1.0, 0.0] * (len(given) // 2)})
+    assert {each.name for each in found.scored if each.by == "time"} == names
+
+
+def test_a_bad_month_is_the_worst_slice_with_its_interval() -> None:
+    given = dated("2024-01-05", "2024-02-05", "2024-03-05")
+    chance = np.random.default_rng(0)
+    scores = [
+        0.4 * (example.time == "2024-03-05") + 0.3 * chance.random() < 0.35 for example in given
+    ]
+    found = score_slices(task("summarize"), given, {"tuned": [float(each) for each in scores]})
+    worst = found.scored[0]
+    assert (worst.by, worst.name, worst.n) == ("time", "2024-03", 20)
+    assert worst in found.worse
+    assert worst.low <= worst.value <= worst.high < 0.5

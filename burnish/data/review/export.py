@@ -155,6 +155,7 @@ def _parquet(examples: Sequence[Example]) -> bytes:
         "labels": (pyarrow.list_(text), [list(example.labels) for example in examples]),
         "id": (text, [example.id for example in examples]),
         "group": (text, [example.group for example in examples]),
+        "time": (text, [example.time for example in examples]),
         "source": (text, [example.source for example in examples]),
         "row": (pyarrow.int64(), [example.row for example in examples]),
     }
