@@ -32,6 +32,7 @@ from burnish.records import (
     silent,
 )
 from burnish.store import Workspace, read_split
+from burnish.store.carried import is_proved
 from burnish.store.database import connect
 
 if TYPE_CHECKING:
@@ -263,6 +264,8 @@ def _served(workspace: Workspace, task: Task, name: str) -> "Served":
 def _refuse_other_prompts(
     workspace: Workspace, run: Run, dataset: Dataset, renderer: "Renderer"
 ) -> None:
+    if is_proved(workspace.folder, run):
+        return  # carried here without examples: `burnish deploy` compared the prompts
     rendered = renderer.prompt_hash(read_split(workspace, dataset, "validation"))
     if rendered != run.prompt_hash:
         raise ServingError(

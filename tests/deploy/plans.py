@@ -65,16 +65,15 @@ def files_of(target: DeployTarget, **changes: Any) -> dict[str, bytes]:
 
 def variants() -> dict[str, dict[str, bytes]]:
     """Folder below expected/ → files: each target, and Kubernetes from a folder without a GPU."""
-    found = {target: files_of(target) for target in SOURCES}
     small: dict[str, Any] = {"parameters": 134_515_008, "model": FOLDER}
     small["in_process"] = MemoryEstimate(weights=0.5, cache=0.44, logits=0.002, slack=0.97)
-    found_all: dict[str, dict[str, bytes]] = dict(found)
-    found_all["kubernetes-cpu"] = files_of("kubernetes", **small)
-    found_all["kserve-cpu"] = files_of("kserve", **small)
+    found: dict[str, dict[str, bytes]] = {target: files_of(target) for target in SOURCES}
+    found["kubernetes-cpu"] = files_of("kubernetes", **small)
+    found["kserve-cpu"] = files_of("kserve", **small)
     overruled = {"decision": "not enough data", "overruled": "a pilot with two wards"}
     claim = ModelSource(kind="pvc", place="models", path="visit-notes")
-    found_all["kubernetes-overruled"] = files_of("kubernetes", model=claim, **overruled)
-    return found_all
+    found["kubernetes-overruled"] = files_of("kubernetes", model=claim, **overruled)
+    return found
 
 
 def write() -> None:
