@@ -11,6 +11,7 @@ from pipeline.test_pipeline import workspace_for
 from burnish import pipeline
 from burnish.brief.file import read_brief
 from burnish.errors import DeployError
+from burnish.pipeline import serving
 from burnish.records import BaseChoice, Report, Run
 from burnish.records.deployment import DeployPlan
 from burnish.store import Workspace
@@ -166,6 +167,10 @@ def test_what_is_carried_holds_no_example_and_a_proof(evaluated: Workspace, tmp_
     texts = [row["text"] for row in map(json.loads, (evaluated.folder / "rows.jsonl").open())]
     everything = b"".join(path.read_bytes() for path in carried.rglob("*") if path.is_file())
     assert not [text for text in texts if text.encode() in everything]
+    base = served.records(BaseChoice)[0]
+    served.write(base.model_copy(update={"path": str(carried / "base")}))
+    answering = serving.deploy(served, overrule=REASON)
+    assert serving._served(served, brief, answering.id).deployment.engine == "server"
     (carried / "base" / "tokenizer_config.json").write_text("{}")
     assert not is_proved(carried, run)
 
