@@ -34,35 +34,43 @@ def _personal(ner_model: str | None) -> "PersonalData":
 
 def _masked(request: str | None, answer: str | None, personal: "PersonalData") -> Texts:
     value = None if request is None else json.loads(request)
-    fields = dict(_strings("request", value))
-    example = Example(
-        id="", source="", row=0, inputs=fields, answer=answer or "", references=(answer or "",)
-    )
-    masked, _ = personal.mask(example)
+    texts = _texts(value)
+    example = Example.model_construct(
+        id="", source="", row=0, inputs=texts, history=(), labels=(), answer=answer or "",
+        references=(),
+    )  # fmt: skip
+    masked, found = personal.mask(example)
+    if not found:
+        return request, answer
     if request is not None:
-        clean = _filled("request", value, masked.inputs)
-        request = json.dumps(clean, ensure_ascii=False)
+        request = json.dumps(_filled(value, masked.inputs), ensure_ascii=False)
     return request, None if answer is None else masked.answer
 
 
-def _strings(place: str, value: Any) -> list[tuple[str, str]]:
-    """Every text in a JSON value, with its place."""
+def _texts(value: Any, place: str = "") -> dict[str, str]:
+    """Place → text, of every text in a JSON value; a message's role is none."""
     if isinstance(value, str):
-        return [(place, value)]
-    if isinstance(value, dict):
-        return [one for key, item in value.items() for one in _strings(f"{place}.{key}", item)]
-    if isinstance(value, list):
-        pairs = enumerate(value)
-        return [one for number, item in pairs for one in _strings(f"{place}.{number}", item)]
-    return []
+        return {place: value}
+    texts: dict[str, str] = {}
+    for key, item in _items(value):
+        texts |= _texts(item, f"{place}/{key}")
+    return texts
 
 
-def _filled(place: str, value: Any, texts: dict[str, str]) -> Any:
+def _filled(value: Any, texts: dict[str, str], place: str = "") -> Any:
     """The value with its texts replaced."""
     if isinstance(value, str):
         return texts[place]
+    filled = {key: _filled(item, texts, f"{place}/{key}") for key, item in _items(value)}
     if isinstance(value, dict):
-        return {key: _filled(f"{place}.{key}", item, texts) for key, item in value.items()}
+        return value | filled
+    return list(filled.values()) if isinstance(value, list) else value
+
+
+def _items(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, list):
-        return [_filled(f"{place}.{number}", item, texts) for number, item in enumerate(value)]
-    return value
+        return list(enumerate(value))
+    if not isinstance(value, dict):
+        return []
+    message = set(value) == {"role", "content"}
+    return [(key, item) for key, item in value.items() if not (message and key == "role")]

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from burnish.errors import ServingError
 from burnish.pipeline.data import renderer_of
-from burnish.pipeline.stepping import step, task_of
+from burnish.pipeline.stepping import AnyRecord, step, task_of
 from burnish.records import (
     BaseChoice,
     Dataset,
@@ -391,7 +391,7 @@ def _deployment(workspace: Workspace, name: str) -> Deployment:
     )
 
 
-def _parent(workspace: Workspace, kind: type, wanted: str):  # type: ignore[no-untyped-def]
+def _parent(workspace: Workspace, kind: type[AnyRecord], wanted: str) -> AnyRecord:
     for one in workspace.records(kind):
         if one.hash == wanted:
             return one

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Path, Request, Response
+from fastapi import Body, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.exceptions import HTTPException
@@ -66,11 +66,12 @@ def make_app(gateway: Gateway) -> FastAPI:
     app = FastAPI(
         title=f"Burnish: {task.name}", description=task.goal, version="1", lifespan=life,
         docs_url=None, redoc_url=None, redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # the gateway has its own
     )  # fmt: skip
     _add_health(app, gateway)
     _add_models(app, gateway)
     answering = Answering(gateway)
-    _add_openai(app, answering)
+    _add_openai(app, answering, task.name)
     _add_task(app, answering, gateway)
     _add_feedback(app, gateway)
     _add_errors(app)
@@ -132,7 +133,9 @@ def _add_models(app: FastAPI, gateway: Gateway) -> None:
         raise Refusal(404, "There is no such model.", code="model_not_found", param="model")
 
 
-def _add_openai(app: FastAPI, answering: Answering) -> None:
+def _add_openai(app: FastAPI, answering: Answering, name: str) -> None:
+    chat_example = {"model": name, "messages": [{"role": "user", "content": "Hello."}]}
+    prompt_example = {"model": name, "prompt": "Once upon a time"}
     streams: dict[int | str, dict[str, Any]] = {
         200: {
             "description": "The completion; with `stream`, its pieces as server-sent events.",
@@ -141,12 +144,16 @@ def _add_openai(app: FastAPI, answering: Answering) -> None:
     }
 
     @app.post("/v1/chat/completions", responses=streams | _ERRORS)
-    async def chat(request: Request, asked: ChatRequest) -> Response:
+    async def chat(
+        request: Request, asked: Annotated[ChatRequest, Body(examples=[chat_example])]
+    ) -> Response:
         """The next turn of a chat."""
         return _sent(*await answering.chat(asked, request.state.key))
 
     @app.post("/v1/completions", responses=streams | _ERRORS)
-    async def complete(request: Request, asked: CompletionRequest) -> Response:
+    async def complete(
+        request: Request, asked: Annotated[CompletionRequest, Body(examples=[prompt_example])]
+    ) -> Response:
         """The text after a prompt, without a chat template."""
         return _sent(*await answering.complete(asked, request.state.key))
 
@@ -159,7 +166,7 @@ def _add_task(app: FastAPI, answering: Answering, gateway: Gateway) -> None:
     async def answer_task(
         request: Request,
         body: body_type,  # type: ignore[valid-type]
-        name: Annotated[str, Path(max_length=200)],
+        name: Annotated[str, Path(max_length=200, examples=[task.name])],
         user: UserHeader = None,
     ) -> TaskAnswer:
         """The parsed answer to the task's inputs, rendered as in training."""

@@ -18,6 +18,7 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Paths that need no key: they tell nothing of any request."""
+_TAKE_JSON = ("/v1/chat/", "/v1/completions", "/v1/tasks/", "/v1/feedback")
 _BODY_SECONDS = 20.0
 _NOBODY = Key(id="", name="", scopes=("answer", "feedback", "metrics"), made_at="")
 
@@ -38,7 +39,7 @@ class Guard:
         try:
             if scope["path"] not in OPEN and scope["method"] != "OPTIONS":
                 scope["state"]["key"] = self._admit(scope)
-            if scope["method"] == "POST":
+            if scope["method"] == "POST" and scope["path"].startswith(_TAKE_JSON):
                 _refuse_other_types(scope)
             if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
                 receive = await self._whole_body(scope, receive)

@@ -31,7 +31,7 @@ Mask = Callable[[Sequence[Texts]], list[Texts]]
 """Texts → the same, personal data masked. A function at the top of a module, for its process."""
 
 _COLLECT_SECONDS = 0.05
-_MOST_IN_BATCH = 500
+_MOST_IN_BATCH = 200
 _MOST_WAITING = 50_000
 _MOST_TEXTS_WAITING = 5_000
 _REMEMBERED = 100_000
@@ -93,7 +93,7 @@ class Journal:
             writing, removing = self._tasks
             removing.cancel()
             await asyncio.wait({writing}, timeout=_LONGEST_RETRY * 2)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     @property
     def waiting(self) -> int:
@@ -138,7 +138,7 @@ class Journal:
             raise unavailable("The feedback could not be stored; send it again.") from None
 
     async def masked(self, texts: Sequence[Texts]) -> list[Texts]:
-        """Texts without personal data; None for those that could not be masked, which are counted."""
+        """Texts without personal data; None where they could not be masked, which is counted."""
         loop = asyncio.get_running_loop()
         for _ in range(2):
             try:

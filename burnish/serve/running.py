@@ -51,7 +51,8 @@ def serve(
     config = uvicorn.Config(
         make_app(gateway), host=host, port=port, http=bounded(settings.connections), ws="none",
         loop="uvloop", lifespan="on", log_config=None, access_log=False, server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=round(settings.drain),
+        proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(settings.drain),
         backlog=2048,
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -6,7 +6,7 @@ is accepted and passed over.
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from burnish.records import Message, Task, Thumb
 
@@ -18,8 +18,17 @@ PASSED_OVER = (
 """Fields of the OpenAI API that change no greedy answer."""
 
 
+def _whole(value: Any) -> Any:
+    """5.0, which JSON Schema calls an integer, as 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer as JSON Schema understands it."""
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class TextPart(_Body):
@@ -55,7 +64,7 @@ class _Asked(_Body):
     """What chat and completion have in common."""
 
     model: str = Field(min_length=1, max_length=200)
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: Whole | None = Field(None, ge=1)
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     stop: str | list[str] | None = None
@@ -76,7 +85,7 @@ class ChatRequest(_Asked):
     """A request for the next turn of a chat."""
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=2048)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: Whole | None = Field(None, ge=1)
 
 
 class CompletionRequest(_Asked):
@@ -125,7 +134,7 @@ class FeedbackRequest(_Body):
 
     exchange: str = Field(min_length=1, max_length=64, description="The id of the answer.")
     thumb: Thumb | None = None
-    score: int | None = Field(None, ge=1, le=5)
+    score: Whole | None = Field(None, ge=1, le=5)
     answer: Any = Field(None, description="What it should have been.")
     comment: str = Field("", max_length=4000)
 

@@ -56,7 +56,7 @@ def read_feedback(engine: Engine) -> list[Feedback]:
                 exchange=row.exchange,
                 at=row.at,
                 caller=row.caller,
-                thumb=row.thumb,  # type: ignore[arg-type]
+                thumb=row.thumb,
                 score=row.score,
                 answer=None if row.answer is None else json.loads(row.answer),
                 comment=row.comment,
