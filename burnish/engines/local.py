@@ -11,6 +11,7 @@ from burnish.chat.render import Encoded
 from burnish.engines.engine import Constraint, Written
 from burnish.engines.layout import KeyValues, Layout, Span
 from burnish.engines.losses import target_losses
+from burnish.engines.memory import keep_few_kernels
 from burnish.engines.rows import (
     Row,
     branch_row,
@@ -33,6 +34,7 @@ class LocalEngine:
     """
 
     def __init__(self, model: PreTrainedModel | PeftModel, end: Sequence[int]) -> None:
+        keep_few_kernels()
         self.model = model.eval()
         inner = model.get_base_model() if isinstance(model, PeftModel) else model
         self._inner = cast(PreTrainedModel, inner)

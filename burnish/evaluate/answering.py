@@ -4,7 +4,8 @@ Reads examples and an engine; appends each finished batch to a part file. Batche
 content alone, so a run taken up again makes the same batches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence, Sized
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -51,8 +52,8 @@ def answer_examples(
         tell: called with the number of examples answered so far.
     """
     shown = own_shots or [shots] * len(examples)
-    prompts = [
-        renderer.prompt(example, several, answer_tokens=0).ids
+    prompts = [  # arrays: a list would take twice as much or more
+        array("i", renderer.prompt(example, several, answer_tokens=0).ids)
         for example, several in zip(examples, shown, strict=True)
     ]
     done = {part.index: part.answer for part in read_finished_lines(parts, Part)}
@@ -65,7 +66,7 @@ def answer_examples(
             task,
             labels,
             [examples[index] for index in batch],
-            [prompts[index] for index in batch],
+            [prompts[index].tolist() for index in batch],
             engine,
             renderer,
         )
@@ -75,7 +76,7 @@ def answer_examples(
     return [done[index] for index in range(len(examples))]
 
 
-def _batches(task: Task, prompts: Sequence[list[int]]) -> Iterator[list[int]]:
+def _batches(task: Task, prompts: Sequence[Sized]) -> Iterator[list[int]]:
     """Indices of examples answered together: the longest prompts first, alike in length."""
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
     batch: list[int] = []
