@@ -15,9 +15,10 @@ MERGE = 1e-3
 """Largest logit difference of merged weights in float32: the order of additions, nothing more."""
 
 _EXACT = Bounds(max_logit_difference=MERGE, mean_kl=1e-6, equal_answers=1.0)
-_HALF = Bounds(mean_kl=1e-3, equal_answers=0.9)
-_EIGHT_BITS = Bounds(mean_kl=5e-3, equal_answers=0.8)
-_FIVE_BITS = Bounds(mean_kl=0.05, equal_answers=0.5)
+_ELEVEN_BITS = Bounds(mean_kl=1e-4, equal_answers=0.8)
+_BRAIN_FLOAT = Bounds(mean_kl=1e-3, equal_answers=0.5)
+_EIGHT_BITS = Bounds(mean_kl=5e-3, equal_answers=0.2)
+_FIVE_BITS = Bounds(mean_kl=0.05, equal_answers=0.0)
 _FOUR_BITS = Bounds(mean_kl=0.2, equal_answers=0.0)
 
 
@@ -39,13 +40,13 @@ class Form:
 FORMS: dict[ExportForm, Form] = {
     "adapter": Form({"unchanged": _EXACT}, "unchanged", "the adapter for PEFT and vLLM"),
     "merged": Form(
-        {"float32": _EXACT, "bfloat16": _HALF, "float16": _HALF},
+        {"float32": _EXACT, "bfloat16": _BRAIN_FLOAT, "float16": _ELEVEN_BITS},
         "bfloat16",
         "one model in safetensors for transformers and vLLM",
     ),
     "gguf": Form(
         {
-            "F32": _EXACT, "F16": _HALF, "BF16": _HALF, "Q8_0": _EIGHT_BITS,
+            "F32": _EXACT, "F16": _ELEVEN_BITS, "BF16": _BRAIN_FLOAT, "Q8_0": _EIGHT_BITS,
             "Q5_1": _FIVE_BITS, "Q5_0": _FIVE_BITS, "Q4_1": _FOUR_BITS, "Q4_0": _FOUR_BITS,
         },
         "Q8_0",

@@ -131,7 +131,7 @@ def read_gguf(path: Path) -> tuple[PreTrainedModel, Any, list[int]]:
     size = reader.get_field(f"{_text(reader, 'general.architecture')}.attention.key_length")
     if size is not None:
         config.head_dim = int(size.contents())
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         gguf_file=name,
         config=config,
@@ -214,8 +214,9 @@ def _rotation_factors(model: PreTrainedModel, config: Any) -> torch.Tensor:
     """What llama.cpp divides each plain frequency by, float32 [head size / 2]."""
     size, base = _head_size(config), float(config.rope_parameters["rope_theta"])
     plain = base ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)
-    decoder: Any = model.get_decoder()
-    return (plain / decoder.rotary_emb.inv_freq.double().cpu()).float()
+    whole: Any = model
+    factors: torch.Tensor = plain / whole.get_decoder().rotary_emb.inv_freq.double().cpu()
+    return factors.float()
 
 
 def _kind(name: str, tensor: torch.Tensor, precision: str) -> Kind:

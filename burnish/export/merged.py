@@ -35,7 +35,7 @@ def write_merged(
 
 def read_merged(folder: Path) -> tuple[PreTrainedModel, Any, list[int]]:
     """The model of a folder, computing in float32, its tokenizer, and what ends its answers."""
-    model = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         str(folder), dtype=torch.float32, use_safetensors=True, local_files_only=True
     )
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
@@ -48,7 +48,7 @@ def untie(model: PreTrainedModel) -> None:
 
     A head that was trained whole would otherwise be replaced by the embeddings on loading.
     """
-    head: Any = model.get_output_embeddings()
-    embeddings: Any = model.get_input_embeddings()
+    whole: Any = model
+    head, embeddings = whole.get_output_embeddings(), whole.get_input_embeddings()
     if head is not None and head.weight.data_ptr() != embeddings.weight.data_ptr():
         model.config.tie_word_embeddings = False

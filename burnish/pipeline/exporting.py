@@ -210,6 +210,17 @@ def _source(
     )
 
 
+class _Unscored:
+    """An engine whose answers alone are wanted: scoring references would take as long again."""
+
+    def __init__(self, engine: "LocalEngine") -> None:
+        self.write, self.choose = engine.write, engine.choose
+
+    def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
+        """Not measured; the answers that carry them are dropped but for their texts."""
+        return [0.0] * len(prompts)
+
+
 def _answers(
     task: Task,
     labels: tuple[str, ...],
@@ -225,7 +236,7 @@ def _answers(
             task,
             labels,
             examples,
-            engine=engine,
+            engine=_Unscored(engine),
             renderer=renderer,
             shots=(),
             parts=Path(folder) / "parts.jsonl",
