@@ -282,8 +282,11 @@ def _engine_fields(
     from burnish.engines.server import at_server, read_server, require_consent
 
     if run.provider is not None:
-        server = read_server(task.base, task.provider)
-        return "server", {"url": server.url.removesuffix("/v1"), "model": run.provider.model}
+        raise ServingError(
+            f"Run {run.id} was tuned at {run.provider.host}, which also serves it, as "
+            f"{run.provider.model}.",
+            hint="ask there, or tune a base whose weights are yours",
+        )
     if at_server(engine):
         server = read_server(engine, task.serve)
         require_consent(
@@ -297,10 +300,12 @@ def _engine_fields(
         adapter = workspace.path(run, run.weights)
         return kind, {
             "weights": chosen.path, "adapter": str(adapter.resolve()), "model": run.id,
+            "dtype": run.dtype,
         }  # fmt: skip
     weights = _exported(workspace, run, kind, progress)
     # transformers serve knows a model by its folder alone.
-    return kind, {"weights": weights, "model": weights if kind == "transformers" else run.id}
+    model = weights if kind == "transformers" else run.id
+    return kind, {"weights": weights, "model": model, "dtype": run.dtype}
 
 
 def _kind(engine: str) -> EngineKind:

@@ -28,6 +28,7 @@ class Deployment(Record):
         model: the name by which the engine knows it.
         weights: folder of the merged weights, or of the base where `adapter` lies over it.
         adapter: folder of the adapter, where the engine puts it over the base by itself.
+        dtype: in which the run was evaluated, and so the engine computes; "" leaves it to it.
         url: of an engine that Burnish does not start.
     """
 
@@ -42,6 +43,7 @@ class Deployment(Record):
     model: str
     weights: str = ""
     adapter: str = ""
+    dtype: str = ""
     url: str = ""
 
 

@@ -91,6 +91,8 @@ def _vllm(deployment: Deployment, port: int, scoring: bool) -> Line:
         "--served-model-name", "base" if deployment.adapter else deployment.model,
         "--host", LOOPBACK, "--port", str(port),
     ]  # fmt: skip
+    if deployment.dtype:
+        line += ["--dtype", deployment.dtype]
     if deployment.adapter:
         line += ["--enable-lora", "--max-loras", "4", "--max-lora-rank", "64"]
     return line, {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "HF_HUB_OFFLINE": "1"}
