@@ -3,7 +3,7 @@
     python bench/memory.py > docs/memory.md
 
 Reads bench/published_memory.toml (peaks that others published, with their settings) and
-bench/measured_memory.toml (peaks of Burnish's own trainings on a CPU, from bench/training_cost.py).
+bench/measured_memory.toml (Burnish's own trainings on a CPU, from bench/training_cost.py).
 """
 
 import statistics
@@ -103,34 +103,65 @@ def table(points: list[dict[str, Any]]) -> str:
 
 def measured_section() -> str:
     """Burnish's own trainings on a CPU."""
-    file = HERE / "measured_memory.toml"
-    data = tomllib.loads(file.read_text(encoding="utf-8"))
-    from training_cost import predict
+    data = read_measured()
+    from training_cost import HEAD as HEAD_OF_RUNS
+    from training_cost import predict_seconds, row, speed_of
 
+    speed = speed_of(data)
     lines = [
         "## Against trainings on a CPU\n",
         f"`python bench/training_cost.py` ({data['machine']}, {data['date']}): Burnish's own "
-        "trainer and settings in float32, 8 examples a step of equal length, a quarter of the "
-        "tokens answers, each case in a fresh process whose peak is read. To the tensors come "
-        "the libraries and what glibc keeps between tensors of changing sizes: two constants for "
-        "all rows, the second fitted to these two runs alone. Fifteen runs of the trainer before "
-        "it ran rows side by side were met within 12.6%; those of now are still to be made.\n",
-        "| model | method | tokens | measured, GiB | predicted, GiB | error |",
-        "|---|---|---|---|---|---|",
+        "loader, trainer and settings (bfloat16 under LoRA and QLoRA, float32 where all weights "
+        "train), 8 examples a step of equal length, a quarter of the tokens answers, each case in a "
+        "fresh process. To the tensors come the libraries and what glibc keeps between tensors of "
+        "changing sizes: two constants for all rows. Seconds of a step follow from ten rates that "
+        "`burnish.base.speed` measured on the machine in three seconds, and from operations and "
+        "bytes counted in the code (`burnish.base.duration`).\n",
+        HEAD_OF_RUNS,
     ]
-    errors = []
-    for row in data["run"]:
-        guess = predict(row["model"], row["method"], row["length"])
-        errors.append(abs(guess / row["gib"] - 1))
+    lines += [row(run, speed) for run in data["run"]]
+    for name, errors in measured_errors(data).items():
         lines.append(
-            f"| {row['model']} | {row['method']} | {row['length']} | {row['gib']:.2f} | "
-            f"{guess:.2f} | {guess / row['gib'] - 1:+.1%} |"
+            f"\n{name}: {len(errors)} runs, median error {statistics.median(errors):.1%}, worst "
+            f"{max(errors):.1%}."
         )
+    single = [
+        abs(predict_seconds(run, speed) / seconds - 1)
+        for run in data["run"]
+        for seconds in run.get("runs", [run["seconds"]])
+    ]
     lines.append(
-        f"\n{len(errors)} runs: median error {statistics.median(errors):.1%}, "
-        f"worst {max(errors):.1%}."
+        "\nSeconds are medians where a case ran several times, and the same case differs by up to "
+        f"{max(map(_spread, data['run'])):.0%} between its runs. Against each of the {len(single)} "
+        f"runs alone: {sum(error >= 0.15 for error in single)} are missed by 15% or more, the "
+        f"worst by {max(single):.1%}."
     )
+    rates = ", ".join(f"{key} {value}" for key, value in data["speed"].items() if key != "device")
+    lines.append(f"\nThe rates ({data['speed']['device']}): {rates}.")
     return "\n".join(lines)
+
+
+def measured_errors(data: dict[str, Any]) -> dict[str, list[float]]:
+    """Relative errors, without sign, of the memory and the time of every measured training."""
+    from training_cost import predict, predict_seconds, speed_of
+
+    speed = speed_of(data)
+    return {
+        "Memory": [abs(predict(run) / run["gib"] - 1) for run in data["run"]],
+        "Time": [abs(predict_seconds(run, speed) / run["seconds"] - 1) for run in data["run"]],
+    }
+
+
+def _spread(run: dict[str, Any]) -> float:
+    """By how much the slowest run of a case exceeds the fastest."""
+    seconds = run.get("runs", [run["seconds"]])
+    return float(max(seconds) / min(seconds) - 1)
+
+
+def read_measured() -> dict[str, Any]:
+    """The measured trainings, as the file has them."""
+    text = (HERE / "measured_memory.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 def _figures(name: str, *, untied: bool) -> Figures:

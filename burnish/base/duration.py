@@ -1,18 +1,42 @@
-"""How long training and answering take, from floating-point operations and bytes moved.
+"""How long training and answering take, from what is computed and the measured rates of a machine.
 
-Matrix products take their operations at the measured rate; everything between them takes the
-bytes that it reads and writes at the measured bandwidth. Counted for the rows of
+Counted from the code that runs: products with the layers' weights and the head; those of adapters
+and of attention; passes over activations, logits and trained weights; 4-bit weights unpacked and
+dropped elements drawn; and, on a CPU, what every operation takes beside its work. Rows are those of
 burnish.engines.rows: no padding, and logits where there is a loss.
 """
 
 from burnish.base.figures import Figures
-from burnish.base.machine import Speed
-from burnish.base.memory import Plan, Precision, block_bytes, stored_bytes
-from burnish.base.parameters import count, count_active, count_adapters, matrices
+from burnish.base.memory import (
+    Plan,
+    Precision,
+    count_trained,
+    seen_in_blocks,
+    stored_bytes,
+    width_of,
+)
+from burnish.base.parameters import adapted, count, count_active, count_adapters, matrices
+from burnish.base.speed import Speed
 
-_PASSES = 6
-"""How often a kept activation is moved: written and read going forward, its gradient written and
-read going back, and read once more on either way."""
+CALLS = {"lora": 530, "qlora": 1270, "full": 280}
+CALLS_A_BLOCK = 53
+"""Operations of a layer for one row, forward and backward; for each block of its attention: what
+torch's profiler counts, nodes of autograd too, but nothing that another operation calls. A layer in
+4 bits takes 80 more in Python that the profiler does not see (0.31 ms, an ordinary one 0.11 ms)."""
+CALLS_A_TENSOR = 40
+"""Operations' time that a step takes for each trained tensor beside its bytes: summing, clipping,
+stepping and zeroing take 12 ms for 112 adapters."""
+WAITING = 6
+"""Times that an operation's overhead lasts where rows run side by side, as their threads wait for
+one another: a row of 256 tokens of a small model takes 0.185 s alone and 0.26 beside another."""
+DROPPED_PASSES = 9
+"""Passes over an adapter's input that dropout takes: dropped, dropped again, and its gradient."""
+SCORE_PASSES = 12
+"""Passes over the scores of attention in blocks, forward and backward."""
+STEP_BYTES = 40
+"""Moved for a trained weight: AdamW reads four numbers and writes three, clipping three more."""
+ADDED_BYTES = 12
+"""Moved for a trained weight when a further row's gradient is added."""
 
 
 def training_flops(figures: Figures, plan: Plan, *, length: int) -> float:
@@ -24,19 +48,8 @@ def training_flops(figures: Figures, plan: Plan, *, length: int) -> float:
     Args:
         length: tokens of an example, which each token may look back over.
     """
-    weights = figures.num_hidden_layers * sum(
-        matrix.parameters // matrix.copies * _met(figures, matrix.copies)
-        for matrix in matrices(figures)
-    )
-    share = 1.0 if plan.answer_tokens is None else plan.answer_tokens / plan.tokens
-    weights += round(share * figures.vocab_size * figures.hidden_size)
-    each = 6 if plan.method == "full" else 4
-    if plan.checkpointing:
-        each += 2
-    queries = figures.num_attention_heads * figures.head_dim
-    attention = 2 * figures.num_hidden_layers * queries * length * (3.5 + plan.checkpointing)
-    adapters = 0 if plan.method == "full" else count_adapters(figures, plan.r, plan.targets)
-    return each * weights + 6 * adapters + attention
+    attention = _attention_flops(figures, plan, length)
+    return _layer_flops(figures, plan) + _adapter_flops(figures, plan) + attention
 
 
 def training_seconds(
@@ -49,12 +62,16 @@ def training_seconds(
         length: tokens of an example.
     """
     rate = speed.float32 if plan.dtype == "float32" else speed.bfloat16
-    products = tokens * training_flops(figures, plan, length=length) / (rate * 1e9)
-    again = 1 + 0.5 * plan.checkpointing
-    kept = figures.num_hidden_layers * block_bytes(figures, plan) * again
-    share = 1.0 if plan.answer_tokens is None else plan.answer_tokens / plan.tokens
-    moved = _PASSES * (kept + 4 * share * figures.vocab_size)
-    return products + tokens * moved / (speed.bandwidth * 1e9)
+    if plan.rows == 1:
+        rate *= speed.joint
+    a_token = _layer_flops(figures, plan) / (rate * 1e9)
+    a_token += _adapter_flops(figures, plan) / (min(speed.thin, rate) * 1e9)
+    a_token += _attention_flops(figures, plan, length) / (min(speed.blocks, rate) * 1e9)
+    a_token += _moved(figures, plan, length) / (speed.bandwidth * 1e9)
+    rows = tokens / plan.tokens * plan.rows
+    steps = tokens / (plan.batch * length)
+    a_row, a_step = _row_seconds(figures, plan, length, speed), _step_seconds(figures, plan, speed)
+    return tokens * a_token + rows * a_row + steps * a_step
 
 
 def answer_seconds(
@@ -64,13 +81,103 @@ def answer_seconds(
     reads all weights once.
     """
     rate = speed.float32 if precision == "float32" else speed.bfloat16
-    weights = sum(
+    reading = 2 * prompt * _met_by_a_token(figures) / (rate * 1e9)
+    per_token = stored_bytes(figures, precision) * _share_met(figures) / (speed.bandwidth * 1e9)
+    return reading + new * per_token
+
+
+def _layer_flops(figures: Figures, plan: Plan) -> float:
+    """Of one token's products with the layers' weights and the head."""
+    head = _share_answered(plan) * figures.vocab_size * figures.hidden_size
+    each = 6 if plan.method == "full" else 4
+    return (each + 2 * plan.checkpointing) * (_met_by_a_token(figures) + head)
+
+
+def _adapter_flops(figures: Figures, plan: Plan) -> float:
+    """Of one token's products with adapters."""
+    return 0.0 if plan.method == "full" else 6.0 * count_adapters(figures, plan.r, plan.targets)
+
+
+def _attention_flops(figures: Figures, plan: Plan, length: int) -> float:
+    """Of one token's products with the keys and values it sees."""
+    queries = figures.num_attention_heads * figures.head_dim
+    if plan.in_blocks is None:
+        each, seen = 7.0 + 2 * plan.checkpointing, float(length)  # a kernel makes scores twice
+    else:
+        each, seen = 12.0 + 4 * plan.checkpointing, seen_in_blocks(plan, length)
+    return each * figures.num_hidden_layers * queries * seen
+
+
+def _moved(figures: Figures, plan: Plan, length: int) -> float:
+    """Bytes of activations that one token's passes read and write, in all layers and the loss."""
+    width, hidden, wide = width_of(plan), figures.hidden_size, figures.intermediate_size
+    if figures.num_experts:
+        wide = (figures.moe_intermediate_size or wide) * figures.num_experts_per_tok
+    queries = figures.num_attention_heads * figures.head_dim
+    keys = figures.num_key_value_heads * figures.head_dim
+    lean = plan.lean
+    norms = 2 * hidden * (7 * width + 60 if lean else 27 * 4)
+    sums = 21 * hidden * width  # branches join going forward, their gradients going back
+    gate = (16 if lean else 14) * wide * width
+    turned = (10 if lean else 22) * (queries + keys) * width
+    copies = 12 * queries * width
+    seen = seen_in_blocks(plan, length) if plan.in_blocks else 0.0
+    given_back = 12 * 2 * keys * seen / (plan.in_blocks or 1)  # in float32, block by block
+    scores = SCORE_PASSES * figures.num_attention_heads * seen * width
+    block = norms + sums + gate + turned + copies + given_back + scores
+    block += _moved_by_adapters(figures, plan) * width
+    logits = _share_answered(plan) * figures.vocab_size * (2 * width + 40)
+    return figures.num_hidden_layers * block * (1 + 0.5 * plan.checkpointing) + logits
+
+
+def _moved_by_adapters(figures: Figures, plan: Plan) -> float:
+    """Elements that passes of adapters alone read and write for one token, in one layer."""
+    if plan.method == "full":
+        return 0.0
+    linear = adapted(figures, plan.targets)
+    dropped = DROPPED_PASSES * sum(each.inputs for each in linear) * (plan.mask_bytes is not None)
+    # Where they are not fused, outputs are scaled, added and copied between precisions.
+    return dropped + (0.0 if plan.fused else 7.0 * sum(each.outputs for each in linear))
+
+
+def _row_seconds(figures: Figures, plan: Plan, length: int, speed: Speed) -> float:
+    """What a row takes whatever its tokens are, as its share of all rows side by side."""
+    each = plan.tokens / plan.rows
+    blocks = each / min(length, plan.in_blocks) if plan.in_blocks else 0.0
+    calls = figures.num_hidden_layers * (CALLS[plan.method] + CALLS_A_BLOCK * blocks)
+    busy = calls * speed.overhead * (WAITING if plan.rows > 1 else 1) * 1e-6 / plan.rows
+    if plan.method == "full":
+        table = figures.vocab_size * figures.hidden_size * 4
+        embedded = table * (1 + 3 * figures.tie_word_embeddings)  # zeros, and added to the head's
+        busy += (embedded + ADDED_BYTES * count_trained(figures, plan)) / (speed.memory * 1e9)
+    if plan.method == "qlora" and speed.unpacked is not None:
+        busy += 2 * figures.num_hidden_layers * sum(
+            each.parameters for each in matrices(figures)
+        ) / (speed.unpacked * 1e9)  # fmt: skip
+    if plan.mask_bytes is not None and speed.draws is not None:
+        places = plan.mask_bytes / 8 * sum(each.inputs for each in adapted(figures, plan.targets))
+        busy += each * figures.num_hidden_layers * places / (speed.draws * 1e6)
+    return busy
+
+
+def _step_seconds(figures: Figures, plan: Plan, speed: Speed) -> float:
+    """What an optimiser's step takes."""
+    linear = adapted(figures, plan.targets)
+    tensors = len(matrices(figures)) + 2 if plan.method == "full" else 2 * len(linear)
+    calls = CALLS_A_TENSOR * figures.num_hidden_layers * tensors * speed.overhead * 1e-6
+    return calls + STEP_BYTES * count_trained(figures, plan) / (speed.memory * 1e9)
+
+
+def _share_answered(plan: Plan) -> float:
+    return 1.0 if plan.answer_tokens is None else plan.answer_tokens / plan.tokens
+
+
+def _met_by_a_token(figures: Figures) -> float:
+    """Weights of the layers' matrices that one token is multiplied with."""
+    return figures.num_hidden_layers * sum(
         matrix.parameters // matrix.copies * _met(figures, matrix.copies)
         for matrix in matrices(figures)
     )
-    reading = 2 * prompt * figures.num_hidden_layers * weights / (rate * 1e9)
-    per_token = stored_bytes(figures, precision) * _share_met(figures) / (speed.bandwidth * 1e9)
-    return reading + new * per_token
 
 
 def _met(figures: Figures, copies: int) -> int:

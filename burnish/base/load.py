@@ -206,6 +206,7 @@ def _load(
         ) from error
     if packed:
         _keep_packing(model)
+        _let_go_of_files(model)
     else:
         model.to(device)  # type: ignore[arg-type]
     model.eval()  # type: ignore[no-untyped-call]
@@ -230,6 +231,16 @@ def _four_bits(dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
         bnb_4bit_compute_dtype=dtype,
     )
     return {"quantization_config": quantised, "device_map": {"": device}}
+
+
+def _let_go_of_files(model: PreTrainedModel) -> None:
+    """Copy what is not packed: a single tensor that lies in a mapped file keeps all of its pages.
+
+    Packing has read them all, so that a process held the 16-bit weights beside those in 4 bits.
+    """
+    for weight in model.parameters():
+        if weight.device.type == "cpu" and weight.is_floating_point():
+            weight.data = weight.data.clone()
 
 
 def _keep_packing(model: PreTrainedModel) -> None:

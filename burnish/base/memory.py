@@ -63,7 +63,10 @@ class Plan:
         in_blocks: attention runs in blocks of so many queries and keeps its probabilities
             (burnish.engines.attention, on a CPU); None is a kernel that keeps its output instead.
         example: tokens of the longest example of a row, for attention in blocks; None is the row.
-        fused: adapters, norms and gates keep their inputs alone (burnish.train.fused, on a CPU).
+        lean: norms, gates and rotations keep their inputs alone (burnish.train.fused, on a CPU).
+        fused: adapters do, too; not those over weights in 4 bits.
+        rows: that run side by side, each with its share of `tokens`.
+        batch: examples of an optimiser step.
         cards: weights, gradients and optimiser state are shared out over so many (FSDP).
     """
 
@@ -87,7 +90,10 @@ class Plan:
     separate_inputs: bool = True
     in_blocks: int | None = None
     example: int | None = None
+    lean: bool = False
     fused: bool = False
+    rows: int = 1
+    batch: int = 8
     cards: int = 1
 
 
@@ -100,6 +106,7 @@ def plan_of(
     answer_tokens: int | None = None,
     example: int | None = None,
     on_cpu: bool = False,
+    rows: int = 1,
 ) -> Plan:
     """How Burnish itself trains with these settings.
 
@@ -112,9 +119,11 @@ def plan_of(
         dtype: of the base; the method full trains in float32 whatever it says.
         answer_tokens: of that row, those that carry a loss.
         example: tokens of its longest example; None is the row.
+        rows: that run side by side, on the cores of a CPU; `tokens` are of all of them.
     """
     if method is None:
         method = settings.method if settings.method in ("full", "qlora") else "lora"
+    lean = on_cpu and method != "full" and not settings.gradient_checkpointing
     return Plan(
         method=method,
         tokens=tokens,
@@ -127,7 +136,10 @@ def plan_of(
         loss="parts" if on_cpu and method != "full" else "float32",
         in_blocks=BLOCK if on_cpu else None,
         example=example,
-        fused=on_cpu and method == "lora" and not settings.gradient_checkpointing,
+        lean=lean,
+        fused=lean and method == "lora" and settings.method != "dora",
+        rows=rows,
+        batch=settings.batch_size,
     )
 
 
@@ -138,7 +150,7 @@ def training_memory(figures: Figures, plan: Plan) -> MemoryEstimate:
         BaseModelError: the family is not known.
     """
     weights = _weights(figures, plan) / plan.cards
-    trained = _trained(figures, plan) / plan.cards
+    trained = count_trained(figures, plan) / plan.cards
     width = _BYTES[plan.adapter_dtype if plan.method != "full" else plan.dtype]
     adapters = 0.0 if plan.method == "full" else trained * width
     state = {"adamw-8bit": 2 + 2 * 4 / 256, "paged": 0.0}.get(plan.optimiser, 2 * width)
@@ -238,7 +250,13 @@ def _estimate(**parts: float) -> MemoryEstimate:
     return MemoryEstimate(**{name: round(size / GIB, 4) for name, size in parts.items()})
 
 
-def _trained(figures: Figures, plan: Plan) -> int:
+def width_of(plan: Plan) -> float:
+    """Bytes of an activation."""
+    return _BYTES[plan.dtype]
+
+
+def count_trained(figures: Figures, plan: Plan) -> int:
+    """Parameters that move."""
     if plan.method == "full":
         return count(figures)
     return count_adapters(figures, plan.r, plan.targets)
@@ -290,7 +308,7 @@ def block_bytes(figures: Figures, plan: Plan) -> float:
     """
     width = _BYTES[plan.dtype]
     hidden, trains_all = figures.hidden_size, plan.method == "full"
-    norm = width if plan.compiled or plan.fused else 4.0
+    norm = width if plan.compiled or plan.lean else 4.0
     norms = 2 * hidden * (norm + (norm if trains_all and not plan.compiled else 0))
     return norms + _attention(figures, plan) + _inputs(figures, plan) + _feed_forward(figures, plan)
 
@@ -302,9 +320,14 @@ def _attention(figures: Figures, plan: Plan) -> float:
     if plan.in_blocks is None:
         return 4 * queries * width
     keys = figures.num_key_value_heads * figures.head_dim
-    seen = ((plan.example or plan.tokens) + plan.in_blocks) / 2
+    seen = seen_in_blocks(plan, plan.example or plan.tokens)
     output = queries if plan.method == "full" else 0  # an adapter's input, else
     return (queries + 2 * keys + output + figures.num_attention_heads * seen) * width
+
+
+def seen_in_blocks(plan: Plan, length: int) -> float:
+    """Keys that a query of an example meets on average, those that its block's mask hides too."""
+    return (length + min(length, plan.in_blocks or 0)) / 2
 
 
 def _inputs(figures: Figures, plan: Plan) -> float:
@@ -334,10 +357,10 @@ def _feed_forward(figures: Figures, plan: Plan) -> float:
     if figures.num_experts:
         wide = (figures.moe_intermediate_size or wide) * figures.num_experts_per_tok
     gated = figures.model_type not in ("gpt2", "phi")
-    middle = (2 if gated and plan.fused else 3 if gated else 1) * wide * width
+    middle = (2 if gated and plan.lean else 3 if gated else 1) * wide * width
     adapters = {_shared_input(matrix) for matrix in adapted(figures, plan.targets)}
     product_kept = plan.method == "full" or (
-        plan.mask_bytes is None and "down" in adapters and not plan.fused
+        plan.mask_bytes is None and "down" in adapters and not plan.fused  # an input of "down"
     )
     if plan.compiled:
         middle -= wide * width if gated else 0  # the activation is computed again
@@ -366,7 +389,8 @@ def _logits(figures: Figures, plan: Plan) -> float:
     if plan.loss == "fused":
         return 0.0
     if plan.loss == "parts":
-        return figures.vocab_size * (min(tokens, TARGETS_AT_ONCE) * width + WIDE_AT_ONCE * 4)
+        at_once = min(tokens / plan.rows, TARGETS_AT_ONCE)
+        return plan.rows * figures.vocab_size * (at_once * width + WIDE_AT_ONCE * 4)
     if plan.loss == "chunked":
         head = figures.vocab_size * figures.hidden_size * width if plan.method == "full" else 0
         return size * width + 2 * head  # the head's gradient, and the next piece's
@@ -381,5 +405,8 @@ def _working(figures: Figures, plan: Plan) -> float:
         block = sum(matrix.parameters for matrix in matrices(figures))
         return 2 * block * width
     if plan.method == "qlora":
-        return _largest(figures, plan.quantised_head) * width
+        unpacked = plan.rows * _largest(figures, plan.quantised_head) * width
+        # On a CPU, PEFT hands an adapter's input on in float32, dropped out in a second copy.
+        widest = max((each.inputs for each in adapted(figures, plan.targets)), default=0)
+        return unpacked + (2 * 4 * widest * plan.tokens if plan.lean else 0.0)
     return 0.0

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from burnish.base.duration import training_seconds
 from burnish.base.figures import Figures
-from burnish.base.machine import Card, Speed, cards
+from burnish.base.machine import Card, cards
 from burnish.base.memory import Plan, in_process, on_card, plan_of, training_memory
 from burnish.base.precision import precision
+from burnish.base.speed import SIDE_BY_SIDE, Speed
 from burnish.records import DatasetFacts, Machine, MemoryEstimate, Place, Task
 
 _LEAVE = 0.8
@@ -54,9 +55,15 @@ class Work:
             tokens=round(facts.train_examples * runs * settings.epochs),
         )
 
+    def rows(self, cores: int) -> int:
+        """Rows that run side by side; of a model that is trained whole, one at a time."""
+        if self.task.train.method == "full":
+            return 1
+        return max(1, min(SIDE_BY_SIDE, cores, self.task.train.batch_size))
+
     def at_once(self, cores: int) -> int:
         """Tokens of the two rows that run side by side on several cores; the longest may be one."""
-        beside = self.length if min(cores, self.task.train.batch_size) > 1 else 0
+        beside = self.length if self.rows(cores) > 1 else 0
         return max(self.row, self.longest + beside)
 
     def plan(self, *, cores: int = 0, features: tuple[str, ...] = ()) -> Plan:
@@ -69,6 +76,7 @@ class Work:
             answer_tokens=round(min(self.answers, 1.0) * tokens),
             example=self.longest,
             on_cpu=on_cpu,
+            rows=self.rows(cores),
         )
 
     def speed_at(self, place: Place, speed: Speed) -> Speed:

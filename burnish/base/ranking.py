@@ -11,10 +11,10 @@ from math import log2
 from burnish.base.catalogue import ANY_LANGUAGE, Model
 from burnish.base.duration import answer_seconds
 from burnish.base.licences import judge, sentence
-from burnish.base.machine import Speed
 from burnish.base.memory import serving_memory
 from burnish.base.places import Work, places
 from burnish.base.precision import precision
+from burnish.base.speed import Speed
 from burnish.records import (
     Candidate,
     DatasetFacts,

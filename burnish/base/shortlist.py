@@ -1,7 +1,7 @@
 """The shortlist of bases for a workspace: reads its brief's needs, its last data set, this machine.
 
-Writes speed.json, once for a machine. Weights are never downloaded; torch is imported only where
-there is a GPU, or a CPU with matrix units, to be measured.
+Weights are never downloaded. torch is imported, and speed.json written, only where there is a GPU
+or the machine is to be measured; without speed.json a CPU's speed is guessed.
 """
 
 from itertools import takewhile
@@ -9,12 +9,13 @@ from pathlib import Path
 from statistics import quantiles
 
 from burnish.base.catalogue import Catalogue, local_model
-from burnish.base.machine import read_machine, read_speed
+from burnish.base.machine import read_machine
 from burnish.base.ranking import rank
 from burnish.base.refresh import Refreshed, refresh
 from burnish.base.resolve import is_here
+from burnish.base.speed import Speed, estimate, known_speed, read_speed
 from burnish.chat.messages import MessageRenderer
-from burnish.records import Dataset, DatasetFacts, Shortlist, Task
+from burnish.records import Dataset, DatasetFacts, Machine, Shortlist, Task
 from burnish.store import Workspace, read_split
 
 LETTERS = 4
@@ -43,12 +44,23 @@ def make_shortlist(
         models.append(local_model(own))
         here.add(models[-1].name)
     machine = read_machine()
-    if calibrate:
-        workspace.speed.unlink(missing_ok=True)
-    speed = read_speed(workspace.speed, machine)
+    speed, guessed = _speed(workspace, machine, calibrate)
     facts = read_facts(workspace, task)
     found = rank(task, models, machine, facts, speed=speed, here=frozenset(here))
-    return found.model_copy(update={"assumptions": (*said, *found.assumptions)})
+    return found.model_copy(update={"assumptions": (*said, *guessed, *found.assumptions)})
+
+
+def _speed(workspace: Workspace, machine: Machine, measured: bool) -> tuple[Speed, tuple[str, ...]]:
+    """How fast this machine is, and a sentence where that is a guess."""
+    if measured:
+        workspace.speed.unlink(missing_ok=True)
+    if not measured and not machine.devices and known_speed(workspace.speed, machine) is None:
+        said = (
+            "This machine's speed was guessed in a moment: burnish train --dry-run measures it, or "
+            "burnish base --list --force."
+        )
+        return estimate(machine), (said,)
+    return read_speed(workspace.speed, machine), ()
 
 
 def _told(done: Refreshed) -> str:

@@ -39,11 +39,11 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     from burnish.base.duration import training_seconds
     from burnish.base.energy import power_limit
     from burnish.base.figures import read_figures
-    from burnish.base.machine import calibrate, read_machine, read_speed
-    from burnish.base.memory import in_process, on_card, plan_of, training_memory
+    from burnish.base.machine import read_machine
+    from burnish.base.memory import in_process, on_card, training_memory
     from burnish.base.places import Work
-    from burnish.base.precision import precision
     from burnish.base.ranking import IN_ROWS
+    from burnish.base.speed import calibrate, read_speed
 
     machine, settings = read_machine(), task.train
     on_cpu = settings.device == "cpu" or not machine.devices
@@ -52,15 +52,7 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     try:
         figures = read_figures(Path(chosen.path))
         work = Work.of(task, _facts(splits), shares_rows=figures.model_type in IN_ROWS)
-        tokens = work.at_once(machine.cores) if on_cpu else work.row
-        plan = plan_of(
-            settings,
-            tokens,
-            dtype=precision(settings.dtype, machine.features, on_cpu=on_cpu),
-            answer_tokens=round(min(work.answers, 1.0) * tokens),
-            example=work.longest,
-            on_cpu=on_cpu,
-        )
+        plan = work.plan(cores=machine.cores if on_cpu else 0, features=machine.features)
         memory = training_memory(figures, plan)
     except BaseModelError:  # a family whose tensors nobody has counted
         return Cost(device=device, available_gib=available, energy=_NO_ENERGY)

@@ -1,5 +1,8 @@
 """Time: operations as PyTorch counts them, and seconds that follow from them."""
 
+import statistics
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +13,18 @@ from torch.utils.flop_counter import FlopCounterMode
 from burnish.base.catalogue import Catalogue
 from burnish.base.duration import answer_seconds, training_flops, training_seconds
 from burnish.base.figures import Figures, figures_of
-from burnish.base.machine import Speed
 from burnish.base.memory import Plan, plan_of
+from burnish.base.speed import Speed
 from burnish.records import TrainSettings
 
-SPEED = Speed(device="x", float32=100, bfloat16=50, bandwidth=10)
+SPEED = Speed(
+    device="x", float32=100, bfloat16=50, thin=50, blocks=50, bandwidth=10, memory=10, overhead=3
+)
+
+
+RATES = ("float32", "bfloat16", "thin", "blocks", "bandwidth", "memory")
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))
 
 
 def figures(name: str) -> Figures:
@@ -62,11 +72,42 @@ def test_time_grows_with_tokens_and_falls_with_speed() -> None:
     plan = plan_of(TrainSettings(), 512, dtype="float32", answer_tokens=128, on_cpu=True)
     once = training_seconds(smollm, plan, tokens=10_000, length=256, speed=SPEED)
     twice = training_seconds(smollm, plan, tokens=20_000, length=256, speed=SPEED)
-    faster = SPEED.model_copy(update={"float32": 200, "bandwidth": 20})
+    twice_as_fast = {name: 2 * getattr(SPEED, name) for name in RATES}
+    faster = SPEED.model_copy(update={**twice_as_fast, "overhead": SPEED.overhead / 2})
     assert twice == pytest.approx(2 * once)
     assert training_seconds(smollm, plan, tokens=10_000, length=256, speed=faster) == (
         pytest.approx(once / 2)
     )
+
+
+def test_measured_steps_are_met() -> None:
+    import memory
+
+    errors = memory.measured_errors(memory.read_measured())["Time"]
+    assert len(errors) == 24
+    assert max(errors) < 0.15
+    assert statistics.median(errors) < 0.10
+
+
+def test_what_stands_between_products_takes_time_too() -> None:
+    smollm, work = figures("smollm2-135m"), {"tokens": 4096, "length": 512}
+
+    def seconds(speed: Speed, method: Any = "lora", **more: Any) -> float:
+        plan = plan_of(
+            TrainSettings(), 1024, method=method, dtype="bfloat16", answer_tokens=256,
+            example=512, on_cpu=True, **more,
+        )  # fmt: skip
+        return training_seconds(smollm, plan, **work, speed=speed)
+
+    plain = seconds(SPEED, rows=2)
+    assert seconds(SPEED.model_copy(update={"overhead": 30}), rows=2) > plain
+    assert seconds(SPEED.model_copy(update={"draws": 1.0}), rows=2) > plain
+    assert seconds(SPEED, "qlora", rows=2) > plain
+    unpacking = SPEED.model_copy(update={"unpacked": 0.1})
+    assert seconds(unpacking, rows=2) == plain
+    assert seconds(unpacking, "qlora", rows=2) > seconds(SPEED, "qlora", rows=2)
+    alone = SPEED.model_copy(update={"joint": 0.5})
+    assert seconds(alone, "full") > seconds(SPEED, "full")
 
 
 def test_an_answer_reads_all_weights_for_every_token() -> None:

@@ -46,6 +46,24 @@ def test_published_peaks_are_met() -> None:
     }
 
 
+def test_measured_trainings_are_met() -> None:
+    import memory
+
+    data = memory.read_measured()
+    cases = {(run["model"], run["method"], run["length"]) for run in data["run"]}
+    assert len(cases) == len(data["run"]) == 24
+    errors = memory.measured_errors(data)["Memory"]
+    assert max(errors) < 0.15
+    assert statistics.median(errors) < 0.10
+
+
+def test_rows_side_by_side_have_logits_of_their_own() -> None:
+    smollm = figures("smollm2-135m")
+    one = plan_of(TrainSettings(), 512, answer_tokens=128, on_cpu=True)
+    two = plan_of(TrainSettings(), 512, answer_tokens=128, on_cpu=True, rows=2)
+    assert training_memory(smollm, two).logits > training_memory(smollm, one).logits
+
+
 def test_every_published_point_has_a_source_and_settings() -> None:
     import memory
 

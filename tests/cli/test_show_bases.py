@@ -17,16 +17,20 @@ use: commercial
 needs: {languages: [en], price_per_hour: 2}
 data: {source: tickets.csv, inputs: text, output: label}
 """
-SPEED = '{"device": "%s", "float32": 300, "bfloat16": 150, "bandwidth": 12}'
+SPEED = (
+    '{"device": "%s", "float32": 300, "bfloat16": 150, "thin": 100, "blocks": 100, '
+    '"bandwidth": 12, "memory": 12}'
+)
 
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
     """A workspace with a brief, and the calibration of this machine."""
-    from burnish.base.machine import _measured_device, read_machine
+    from burnish.base.machine import read_machine
+    from burnish.base.speed import measured_device
 
     (tmp_path / "burnish.yaml").write_text(BRIEF)
-    (tmp_path / "speed.json").write_text(SPEED % _measured_device(read_machine()))
+    (tmp_path / "speed.json").write_text(SPEED % measured_device(read_machine()))
     return tmp_path
 
 
