@@ -112,7 +112,7 @@ def measured_section() -> str:
         "## Against trainings on a CPU\n",
         f"`python bench/training_cost.py` ({data['machine']}, {data['date']}): Burnish's own "
         "loader, trainer and settings (bfloat16 under LoRA and QLoRA, float32 where all weights "
-        "train), 8 examples a step of equal length, a quarter of the tokens answers, each case in a "
+        "train), 8 examples a step of equal length, a quarter of the tokens answers, each in a "
         "fresh process. To the tensors come the libraries and what glibc keeps between tensors of "
         "changing sizes: two constants for all rows. Seconds of a step follow from ten rates that "
         "`burnish.base.speed` measured on the machine in three seconds, and from operations and "
