@@ -67,7 +67,7 @@ def choose_precision(form: str, asked: str | None) -> tuple[ExportForm, str]:
     """
     name = next((known for known in FORMS if known == form), None)
     if name is None:
-        near = get_close_matches(form, FORMS, 1)
+        near = get_close_matches(form, FORMS, 1, cutoff=0.5)
         raise ExportError(
             f"There is no form {form!r} to export to; there are {', '.join(FORMS)}.",
             hint=f"burnish export --form {near[0] if near else 'merged'}",
