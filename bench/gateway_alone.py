@@ -61,7 +61,7 @@ def main() -> None:
             scoring=False,
             timeout=settings.timeout,
         ),
-        lambda: Journal(database, partial(mask_texts), keep_days=30),
+        lambda: Journal(database, folder / "burnish.db", partial(mask_texts), keep_days=30),
     )
     serve(gateway, "127.0.0.1", 0, listening=partial(print, flush=True))
 

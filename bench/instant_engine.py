@@ -1,17 +1,20 @@
-"""An OpenAI-compatible engine that answers at once, or after a fixed delay, for bench/serving.py.
+"""An OpenAI-compatible engine that answers at once, or after a delay, for bench/serving.py.
 
     python bench/instant_engine.py --port N [--delay SECONDS]
 
-All other arguments are ignored, so that it can stand in for an engine that Burnish starts.
+The delay of each answer is drawn evenly from half to one and a half times SECONDS, by seed. Other
+arguments are ignored, so that it can stand in for an engine that Burnish starts.
 """
 
 import argparse
 import asyncio
 import json
+import random
 
 import uvloop
 
 TEXT = "a b c d"
+_CHANCE = random.Random(0)
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 4, "total_tokens": 24}
 
 
@@ -56,7 +59,9 @@ class _Engine(asyncio.Protocol):
             body, self._held = self._held[end + 4 : end + 4 + size], self._held[end + 4 + size :]
             answer = self._pieces if b'"stream": true' in body else self._whole
             if self._delay and size:
-                asyncio.get_running_loop().call_later(self._delay, self._send, answer)
+                asyncio.get_running_loop().call_later(
+                    self._delay * _CHANCE.uniform(0.5, 1.5), self._send, answer
+                )
             else:
                 self._send(answer)
 

@@ -33,8 +33,9 @@ from burnish.records import (
 )
 from burnish.serve.fleet import Fleet
 from burnish.serve.gateway import Gateway, Served
-from burnish.serve.journal import Journal, Texts
+from burnish.serve.journal import Journal
 from burnish.serve.running import serve
+from burnish.serve.scribe import Texts
 from burnish.store.database import connect
 from burnish.store.traffic import change_traffic
 
@@ -244,6 +245,7 @@ def running(
         ),
         lambda: Journal(
             database,
+            folder / "burnish.db",
             partial(mask),
             keep_days=task.serve.keep_days,
             make_pool=None if in_process else partial(ThreadPoolExecutor, 1),

@@ -115,6 +115,7 @@ def make_gateway(workspace: Workspace, database: Engine) -> "Gateway":
         ),
         lambda: Journal(
             database,
+            workspace.database,
             partial(mask_texts, ner_model=task.checks.ner_model),
             keep_days=task.serve.keep_days,
         ),

@@ -1,6 +1,5 @@
 """The gateway's endpoints: the OpenAI API's, a task's own, feedback, health and metrics."""
 
-import json
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -18,8 +17,7 @@ from burnish.serve.answering import Answering
 from burnish.serve.gateway import Gateway
 from burnish.serve.guard import Guard
 from burnish.serve.journal import stamp
-from burnish.serve.refusal import Refusal, unavailable
-from burnish.serve.rendering import logged
+from burnish.serve.refusal import Refusal
 from burnish.serve.wire import (
     ChatRequest,
     CompletionRequest,
@@ -183,14 +181,10 @@ def _add_feedback(app: FastAPI, gateway: Gateway) -> None:
         """Keep what you say of an answer; a 200 means that it is in the database."""
         if not await gateway.journal.knows(said.exchange):
             raise Refusal(404, "There is no such exchange.", param="exchange")
-        text = None if said.answer is None else logged(said.answer)
-        ((answer, comment),) = await gateway.journal.masked([(text, said.comment)])
-        if comment is None:
-            raise unavailable("The feedback could not be masked; send it again.")
         one = Feedback(
             id=f"fb-{uuid.uuid4().hex}", exchange=said.exchange, at=stamp(),
             caller=gateway.caller(request.state.key, user), thumb=said.thumb, score=said.score,
-            answer=None if answer is None else json.loads(answer), comment=comment,
+            answer=said.answer, comment=said.comment,
         )  # fmt: skip
         await gateway.journal.keep(one)
         gateway.meters.feedback.labels(said.thumb or "none").inc()

@@ -5,6 +5,7 @@ state once, at its beginning, so that a change never falls into the middle of on
 """
 
 import asyncio
+import gc
 import hashlib
 import logging
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from burnish.serve.refusal import unavailable
 from burnish.serve.routing import choose
 from burnish.serve.tracing import Tracer
 from burnish.serve.upstream import Upstream
-from burnish.store.keys import Keyring, caller_salt
+from burnish.store.keys import Keyring, caller_salt, count_keys
 from burnish.store.traffic import current_traffic, mark_applied, newest_number
 
 _LOOK_SECONDS = 0.2
@@ -153,7 +154,7 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether a request would be answered."""
-        if self.traffic is None or self.draining:
+        if self.traffic is None or self.draining or not self.journal.ready:
             return False
         ups = self.fleet.upstreams
         return all(ups[route.deployment].ready for route in self.traffic.routes)
@@ -165,13 +166,16 @@ class Gateway:
             self._shadows -= 1
 
     async def _follow(self) -> None:
-        seen = -1
+        seen, keys = -1, (-1, -1)
         while True:
             try:
                 number = await asyncio.to_thread(newest_number, self._engine)
-                self.keyring = await asyncio.to_thread(Keyring, self._engine)
+                counted = await asyncio.to_thread(count_keys, self._engine)
+                if counted != keys:
+                    self.keyring, keys = await asyncio.to_thread(Keyring, self._engine), counted
                 if number != seen and await self._switch():
                     seen = number
+                    _spare_collector()
             except SQLAlchemyError as error:
                 log.warning("The database cannot be read now (%s)", type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -204,3 +208,9 @@ class Gateway:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("Work in the background failed", exc_info=error)
+
+
+def _spare_collector() -> None:
+    """Keep what is there for good out of the garbage collector's rounds, which stop all answers."""
+    gc.collect()
+    gc.freeze()

@@ -1,34 +1,30 @@
 """The request log: exchanges and feedback on their way into the database.
 
-An answer never waits for it. Exchanges are collected for a twentieth of a second, their texts are
-masked in a process of its own, and they are written together. Feedback goes the same way and is
+An answer never waits for it. Exchanges are collected for a twentieth of a second; a process of its
+own masks their texts and writes them together (scribe.py). Feedback goes the same way and is
 acknowledged only when it is committed, and so after the exchange that it names. Where more comes
 than can be masked, the texts of the newest are left out and counted; the exchanges themselves stay.
 """
 
 import asyncio
 import logging
-import signal
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from burnish.records import Exchange, Feedback
-from burnish.serve.process import die_with_parent
+from burnish.serve import scribe
 from burnish.serve.refusal import unavailable
-from burnish.store.exchanges import append_exchanges, has_exchange, remove_before
-
-Texts = tuple[str | None, str | None]
-"""A request as JSON, and its answer."""
-Mask = Callable[[Sequence[Texts]], list[Texts]]
-"""Texts → the same, personal data masked. A function at the top of a module, for its process."""
+from burnish.serve.scribe import Mask, Written
+from burnish.store.exchanges import has_exchange, remove_before
 
 _COLLECT_SECONDS = 0.05
 _MOST_IN_BATCH = 200
@@ -41,31 +37,38 @@ _HOUR = 3600.0
 
 log = logging.getLogger("burnish.serve")
 
+Said = tuple[Feedback, "asyncio.Future[bool]"]
+"""Feedback, and whether it was kept."""
+
 
 @dataclass
 class _Batch:
     exchanges: list[Exchange] = field(default_factory=list)
-    feedback: list[tuple[Feedback, "asyncio.Future[None]"]] = field(default_factory=list)
+    feedback: list[Said] = field(default_factory=list)
 
 
 class Journal:
-    """Takes exchanges and feedback, and writes them.
+    """Takes exchanges and feedback, and has them written.
 
     Args:
-        mask: what the masking process runs.
+        engine: of the same database, for what is looked up in it.
+        database: the SQLite file, as `burnish.store.database.connect` takes it.
+        mask: hides personal data.
         keep_days: after which exchanges are removed.
-        make_pool: of one worker that masks; a process, so that answers do not wait for it.
+        make_pool: of one worker that masks and writes; a process, unless a test has reasons.
     """
 
     def __init__(
         self,
         engine: Engine,
+        database: Path,
         mask: Mask,
         *,
         keep_days: int,
         make_pool: Callable[[], Executor] | None = None,
     ) -> None:
         self._engine = engine
+        self._database = database
         self._mask = mask
         self._keep_days = keep_days
         self._make_pool = make_pool or _process
@@ -81,8 +84,8 @@ class Journal:
         self.lost = 0
 
     async def start(self) -> None:
-        """Warm the masking process, then begin to write."""
-        await self.masked([("{}", "")])
+        """Warm the process that writes, then begin."""
+        await self._in_process([], [])
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._remove_old())]
 
     async def stop(self) -> None:
@@ -96,6 +99,11 @@ class Journal:
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     @property
+    def ready(self) -> bool:
+        """Whether what is taken is also written."""
+        return bool(self._tasks)
+
+    @property
     def waiting(self) -> int:
         """Exchanges that are not yet written."""
         return self._unwritten
@@ -107,7 +115,7 @@ class Journal:
             return
         if exchange.request is not None:
             if self._texts >= _MOST_TEXTS_WAITING:
-                exchange = exchange.model_copy(update={"request": None, "answer": None})
+                exchange = _without_texts(exchange)
                 self.texts_left_out += 1
             else:
                 self._texts += 1
@@ -126,31 +134,18 @@ class Journal:
         """Take feedback, and return when it is committed.
 
         Raises:
-            Refusal: it could not be written in time (503); it may be sent again.
+            Refusal: it could not be masked, or not be written in time (503); send it again.
         """
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._batch.feedback.append((feedback, done))
         self._filled.set()
         try:
             async with asyncio.timeout(_FEEDBACK_SECONDS):
-                await done
+                kept = await done
         except TimeoutError:
-            raise unavailable("The feedback could not be stored; send it again.") from None
-
-    async def masked(self, texts: Sequence[Texts]) -> list[Texts]:
-        """Texts without personal data; None where they could not be masked, which is counted."""
-        loop = asyncio.get_running_loop()
-        for _ in range(2):
-            try:
-                return await loop.run_in_executor(self._pool, self._mask, list(texts))
-            except BrokenProcessPool:
-                self._pool.shutdown(wait=False)
-                self._pool = self._make_pool()
-            except Exception:
-                log.exception("Texts could not be masked, so they are not kept")
-                break
-        self.texts_left_out += len(texts)
-        return [(None, None)] * len(texts)
+            kept = False
+        if not kept:
+            raise unavailable("The feedback could not be stored; send it again.")
 
     async def _write(self) -> None:
         while not (self._stopping and not (self._batch.exchanges or self._batch.feedback)):
@@ -163,41 +158,39 @@ class Journal:
             for start in range(0, max(1, len(batch.exchanges)), _MOST_IN_BATCH):
                 part = batch.exchanges[start : start + _MOST_IN_BATCH]
                 last = start + _MOST_IN_BATCH >= len(batch.exchanges)
-                await self._commit(await self._clean(part), batch.feedback if last else [])
-                self._unwritten -= len(part)
+                await self._commit(part, batch.feedback if last else [])
 
-    async def _clean(self, exchanges: list[Exchange]) -> list[Exchange]:
-        places = [at for at, one in enumerate(exchanges) if one.request is not None]
-        texts = [(exchanges[at].request, exchanges[at].answer) for at in places]
-        if not texts:
-            return exchanges
-        clean = list(exchanges)
-        for at, before, after in zip(places, texts, await self.masked(texts), strict=True):
-            update = {"request": after[0], "answer": after[1], "changed": before != after}
-            clean[at] = exchanges[at].model_copy(update=update)
-        return clean
-
-    async def _commit(
-        self,
-        exchanges: list[Exchange],
-        feedback: "list[tuple[Feedback, asyncio.Future[None]]]",
-    ) -> None:
-        wait, kept = 0.1, [one for one, _ in feedback]
-        while True:
-            try:
-                await asyncio.to_thread(append_exchanges, self._engine, exchanges, kept)
+    async def _commit(self, exchanges: list[Exchange], feedback: list[Said]) -> None:
+        wait = 0.1
+        while (done := await self._in_process(exchanges, [one for one, _ in feedback])).fault:
+            if self._stopping and wait > _LONGEST_RETRY / 4:
+                self.lost += len(exchanges)
+                log.error("%d exchanges could not be written: %s", len(exchanges), done.fault)
                 break
-            except SQLAlchemyError as error:
-                if self._stopping and wait > _LONGEST_RETRY / 4:
-                    self.lost += len(exchanges)
-                    log.error("%d exchanges could not be written: %s", len(exchanges), error)
-                    return
-                log.warning("The request log cannot be written now (%s)", type(error).__name__)
-                await asyncio.sleep(wait)
-                wait = min(_LONGEST_RETRY, wait * 2)
-        for _, done in feedback:
-            if not done.done():
-                done.set_result(None)
+            log.warning("The request log cannot be written now (%s)", done.fault)
+            await asyncio.sleep(wait)
+            wait = min(_LONGEST_RETRY, wait * 2)
+        self._unwritten -= len(exchanges)
+        self.texts_left_out += done.left_out
+        for one, waits in feedback:
+            if not waits.done():
+                waits.set_result(not done.fault and one.id not in done.refused)
+
+    async def _in_process(self, exchanges: list[Exchange], feedback: list[Feedback]) -> Written:
+        """Have a batch written; where the process dies of it twice, without its texts."""
+        loop = asyncio.get_running_loop()
+        for tried in range(3):
+            try:
+                return await loop.run_in_executor(
+                    self._pool, scribe.write, self._database, self._mask, exchanges, feedback
+                )
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=False)
+                self._pool = self._make_pool()
+            if tried == 1:
+                self.texts_left_out += sum(one.request is not None for one in exchanges)
+                exchanges = [_without_texts(one) for one in exchanges]
+        return Written(fault="the process that writes it dies again and again")
 
     async def _remove_old(self) -> None:
         while True:
@@ -215,11 +208,9 @@ def stamp(at: datetime | None = None) -> str:
     return text.replace("+00:00", "Z")
 
 
+def _without_texts(exchange: Exchange) -> Exchange:
+    return exchange.model_copy(update={"request": None, "answer": None})
+
+
 def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_begin_masking)
-
-
-def _begin_masking() -> None:
-    """In the masking process: the gateway alone heeds Ctrl-C, and takes it along when it dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=scribe.begin)

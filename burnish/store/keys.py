@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,15 @@ def read_keys(engine: Engine) -> list[Key]:
     with Session(engine) as session:
         rows = session.scalars(select(KeyRow).order_by(KeyRow.made_at, KeyRow.id)).all()
         return [_key(row) for row in rows]
+
+
+def count_keys(engine: Engine) -> tuple[int, int]:
+    """How many keys were made and how many revoked, so that a change is seen at little cost."""
+    with engine.connect() as connection:
+        made, revoked = connection.execute(
+            select(func.count(KeyRow.id), func.count(KeyRow.revoked_at))
+        ).one()
+    return int(made), int(revoked)
 
 
 def revoke_key(engine: Engine, name: str) -> Key:

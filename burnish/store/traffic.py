@@ -29,8 +29,8 @@ def current_traffic(engine: Engine) -> Traffic | None:
 
 def newest_number(engine: Engine) -> int:
     """The number of the newest state; 0 where there is none."""
-    with Session(engine) as session:
-        return session.scalar(select(func.max(TrafficRow.number))) or 0
+    with engine.connect() as connection:
+        return connection.execute(select(func.max(TrafficRow.number))).scalar() or 0
 
 
 def change_traffic(

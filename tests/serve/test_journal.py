@@ -14,7 +14,7 @@ from gateways import Echo, deployment_at, running, short_task, unmasked
 from sqlalchemy import text
 
 from burnish.records import Exchange, Feedback
-from burnish.serve.journal import Texts
+from burnish.serve.scribe import Texts
 from burnish.store.database import connect
 from burnish.store.exchanges import (
     append_exchanges,
@@ -26,9 +26,9 @@ from burnish.store.exchanges import (
 
 def broken_mask(texts: Sequence[Texts]) -> list[Texts]:
     """A mask that fails on all but the first, warming call."""
-    if texts != [("{}", "")]:
+    if texts:
         raise ValueError("no")
-    return list(texts)
+    return []
 
 
 def dying_mask(texts: Sequence[Texts]) -> list[Texts]:
@@ -126,6 +126,9 @@ def test_texts_that_cannot_be_masked_are_not_kept(tmp_path: Path, tokenizer: Any
         (one,) = read_exchanges(served.database)
         assert (one.request, one.answer) == (None, None)
         assert "burnish_log_texts_left_out 1.0" in served.client.get("/metrics").text
+        said = {"exchange": one.id, "answer": "of Anna"}
+        assert served.post("/v1/feedback", said).status_code == 503
+        assert read_feedback(served.database) == []
 
 
 def test_a_masking_process_that_dies_is_replaced(tmp_path: Path, tokenizer: Any) -> None:
