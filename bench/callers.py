@@ -134,7 +134,7 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
     if "content-length" in headers:
         return await reader.readexactly(int(headers["content-length"]))
     pieces = []
-    while size := int(await reader.readline(), 16):
+    while size := int(await reader.readuntil(b"\n"), 16):
         pieces.append(await reader.readexactly(size))
         await reader.readline()
     await reader.readline()

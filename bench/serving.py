@@ -6,6 +6,7 @@
     python bench/serving.py kills         50 SIGKILLs of the gateway under load
     python bench/serving.py soak          30 minutes of mixed load, the engine killed every minute
     python bench/serving.py idle          10,000 idle connections
+    python bench/serving.py clients       what asking an engine costs with aiohttp and with httpx
 
 Gateway, engine and callers share this machine's cores; the request log is on and masked. Each
 prints a line or a table; with --json, the figures.
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,9 +220,47 @@ async def idle(seconds: float = 30, times: int = 10_000) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+async def clients(seconds: float = 5, times: int = 3) -> None:
+    """Requests a second of one process that asks an instant engine, 64 at once."""
+    import aiohttp
+    import httpx
+
+    body = json.dumps({"model": "short", "messages": MESSAGES}).encode()
+    head = {"Content-Type": "application/json"}
+    found: dict[str, list[float]] = {"aiohttp": [], "httpx": []}
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    with _engine() as engine:
+        async with aiohttp.ClientSession() as one, httpx.AsyncClient(limits=limits) as other:
+
+            async def by_aiohttp() -> None:
+                async with one.post(engine + CHAT, data=body, headers=head) as answer:
+                    await answer.read()
+
+            async def by_httpx() -> None:
+                await other.post(engine + CHAT, content=body, headers=head)
+
+            for _ in range(times):
+                for name, ask in (("aiohttp", by_aiohttp), ("httpx", by_httpx)):
+                    found[name].append(await _rate(ask, seconds))
+    print(", ".join(f"{name} {median(rates):.0f} requests/s" for name, rates in found.items()))
+
+
+async def _rate(ask: Callable[[], Awaitable[None]], seconds: float) -> float:
+    n, began = 0, time.monotonic()
+
+    async def again() -> None:
+        nonlocal n
+        while time.monotonic() - began < seconds:
+            await ask()
+            n += 1
+
+    await asyncio.gather(*(again() for _ in range(CALLERS)))
+    return n / (time.monotonic() - began)
+
+
 WHAT = {
     "overhead": overhead, "throughput": throughput, "promotions": promotions, "kills": kills,
-    "soak": soak, "idle": idle,
+    "soak": soak, "idle": idle, "clients": clients,
 }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from burnish.store.database import connect
 from burnish.store.exchanges import read_exchanges
 from burnish.store.keys import Keyring, make_key, read_keys, revoke_key
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def _bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
@@ -222,7 +224,10 @@ def test_no_origin_may_ask_unless_it_is_named(tmp_path: Path, tokenizer: Any) ->
             assert answer.headers.get("access-control-allow-origin") == seen
 
 
-def test_the_database_is_a_log_that_opens_after_a_crash(tmp_path: Path) -> None:
+def test_sqlite_keeps_a_log_that_opens_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BURNISH_DATABASE", raising=False)
     database = connect(tmp_path / "burnish.db")
     with database.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"

@@ -23,6 +23,8 @@ from burnish.store.exchanges import (
     remove_before,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def broken_mask(texts: Sequence[Texts]) -> list[Texts]:
     """A mask that fails on all but the first, warming call."""
@@ -148,12 +150,15 @@ def test_a_masking_process_that_dies_is_replaced(tmp_path: Path, tokenizer: Any)
 
 
 def test_a_database_that_is_away_delays_no_answer_and_nothing_is_lost(
-    tmp_path: Path, tokenizer: Any
+    tmp_path: Path, tokenizer: Any, either_database: str
 ) -> None:
+    lock = "BEGIN IMMEDIATE"
+    if either_database == "postgresql":
+        lock = "LOCK TABLE exchanges IN ACCESS EXCLUSIVE MODE"
     with Echo() as echo, running(tmp_path, tokenizer, [deployment_at(echo.url)]) as served:
         other = connect(tmp_path / "burnish.db")
         with other.connect() as connection:
-            connection.execute(text("BEGIN IMMEDIATE"))
+            connection.execute(text(lock))
             for _ in range(5):
                 assert served.chat().status_code == 200
             done = threading.Event()

@@ -15,6 +15,8 @@ from burnish.store.database import connect
 from burnish.store.exchanges import read_exchanges
 from burnish.store.traffic import change_traffic, current_traffic, read_traffic, roll_back
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 def _traffic(**shares: float) -> Traffic:
     routes = tuple(Route(deployment=name, share=share) for name, share in shares.items())
