@@ -136,7 +136,9 @@ async def kills(seconds: float = 3, times: int = 50) -> None:
         for number in range(times):
             with _started(folder) as gateway:
                 until = asyncio.Event()
-                load = asyncio.create_task(call(gateway.url, 8, 60, _with_feedback(), until=until))
+                load = asyncio.create_task(
+                    call(gateway.url, 8, 60, _with_feedback(), check=_clean_status, until=until)
+                )
                 await asyncio.sleep(chance.uniform(0.3, seconds))
                 gateway.process.kill()
                 until.set()

@@ -28,7 +28,7 @@ from burnish.evaluate.answering import answer_examples
 from burnish.pipeline.data import renderer_of
 from burnish.pipeline.stepping import task_of
 from burnish.pipeline.steps import _engine
-from burnish.records import BaseChoice, Dataset, Example, Run, Task
+from burnish.records import Answer, BaseChoice, Dataset, Example, Run, Task
 from burnish.store import Workspace, read_split
 
 _NODE = """
@@ -67,8 +67,8 @@ def main() -> None:
     raise SystemExit(int(differ))
 
 
-def _evaluated(workspace: Workspace, task: Task, n: int) -> tuple[list[Example], list[str]]:
-    """Validation examples, and the texts that an evaluation would have of the run."""
+def _evaluated(workspace: Workspace, task: Task, n: int) -> tuple[list[Example], list[Answer]]:
+    """Validation examples, and the answers that an evaluation would have of the run."""
     run = [one for one in workspace.records(Run) if one.status == "complete"][-1]
     dataset = next(d for d in workspace.records(Dataset) if d.hash == run.parents["dataset"])
     chosen = next(b for b in workspace.records(BaseChoice) if b.hash == run.parents["base"])
@@ -80,7 +80,7 @@ def _evaluated(workspace: Workspace, task: Task, n: int) -> tuple[list[Example],
             shots=(), parts=parts, tell=lambda _: None,
         )  # fmt: skip
     parts.unlink()
-    return examples, [answer.text for answer in answers]
+    return examples, answers
 
 
 def _fresh_file() -> Path:
@@ -112,7 +112,7 @@ def _serving(workspace: Workspace, engine: str) -> Iterator[str]:
 
 
 def _compared(
-    url: str, task: Task, examples: list[Example], wanted: list[str]
+    url: str, task: Task, examples: list[Example], wanted: list[Answer]
 ) -> tuple[list[str], bool]:
     began = time.monotonic()
     told = [
@@ -120,9 +120,15 @@ def _compared(
         for example in examples
     ]
     speed = len(examples) / (time.monotonic() - began)
-    by_task = sum(one.get("text") == text for one, text in zip(told, wanted, strict=True))
+    pairs = list(zip(told, wanted, strict=True))
+    by_task = sum(one.get("text") == answer.text for one, answer in pairs)
+    away = [
+        abs(answer.probability - (one.get("probability") or 0))
+        for one, answer in pairs
+        if answer.probability is not None
+    ]
     client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=300)
-    few = list(zip(examples, wanted, strict=True))[:8]
+    few = [(example, answer.text) for example, answer in zip(examples, wanted, strict=True)][:8]
     chats = [_chat(task, example) for example, _ in few]
     whole = [
         client.chat.completions.create(**chat).choices[0].message.content or "" for chat in chats
@@ -147,9 +153,17 @@ def _compared(
     ]
     of_node = "-"
     if node is not None:
-        right = node == {"whole": texts[0], "streamed": texts[0], "refused": 404}
+        right = task.kind == "classify" or node == {
+            "whole": texts[0],
+            "streamed": texts[0],
+            "refused": 404,
+        }
         of_node = "equal" if right else f"differs: {node}"
+    if task.kind == "classify":  # a chat writes a label, which need not be the likeliest
+        counts = counts[:1]
     cells = [f"{equal} of {n} equal" for equal, n in counts]
+    cells += ["-"] * (3 - len(cells))
+    cells[0] += f", probabilities within {max(away):.1e}" if away else ""
     cells += [of_node, ", ".join(map(str, refused)), f"{speed:.2f}"]
     differ = any(equal != n for equal, n in counts) or of_node not in ("-", "equal")
     return cells, differ or refused != [404, 400]
