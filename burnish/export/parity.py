@@ -161,8 +161,7 @@ def prove(
     if broken:
         raise ExportError(
             f"The exported files do not answer like the tuned weights over {parity.n} validation "
-            f"prompts ({parity.positions:,} positions), so they were removed.",
-            faults=broken,
+            f"prompts ({parity.positions:,} positions), so they were removed: {'; '.join(broken)}.",
             hint="choose a finer --precision",
         )
     return parity
