@@ -1,9 +1,10 @@
 """Are a served run's answers those of its evaluation? Over each engine, word for word.
 
-    python bench/serving_answers.py WORKSPACE [--n 32] [--engine transformers --engine vllm]
+    python bench/serving_answers.py WORKSPACE [--n 32] [--engine transformers --engine vllm] [--two]
 
 Answers the newest run's validation examples as an evaluation does, then asks a gateway for the same
-over each engine: by the task endpoint, and by the chat endpoint with the openai client (Python, and
+over each engine (with --two, the run before it is served beside it, and asked by its name): by the
+task endpoint, and by the chat endpoint with the openai client (Python, and
 Node where NODE_MODULES names a folder with its package). vLLM is found by BURNISH_VLLM_PYTHON.
 Prints a Markdown table; exits with 1 where an answer differs.
 """
@@ -52,24 +53,31 @@ def main() -> None:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--n", type=int, default=32)
     parser.add_argument("--engine", action="append")
+    parser.add_argument("--two", action="store_true")
     arguments = parser.parse_args()
     workspace = Workspace(arguments.workspace)
     task = task_of(workspace)
-    examples, wanted = _evaluated(workspace, task, arguments.n)
+    runs = [one for one in workspace.records(Run) if one.status == "complete"]
+    examples, wanted = _evaluated(workspace, task, runs[-1], arguments.n)
+    other = _evaluated(workspace, task, runs[-2], 8)[1] if arguments.two else []
     print("| engine | n | task endpoint | chat | stream | Node | errors | answers/s |")
     print("|---|---|---|---|---|---|---|---|")
     differ = False
     for engine in arguments.engine or ["transformers"]:
-        with _serving(workspace, engine) as url:
+        with _serving(workspace, engine, runs if arguments.two else runs[-1:]) as url:
             row = _compared(url, task, examples, wanted)
+            beside = _beside(url, task, examples, other) if other else 0
         print(f"| {engine} | {len(examples)} | {' | '.join(row[0])} |", flush=True)
-        differ = differ or row[1]
+        if other:
+            print(f"  the run beside it: {beside} of {len(other)} chats equal")
+        differ = differ or row[1] or beside != len(other)
     raise SystemExit(int(differ))
 
 
-def _evaluated(workspace: Workspace, task: Task, n: int) -> tuple[list[Example], list[Answer]]:
+def _evaluated(
+    workspace: Workspace, task: Task, run: Run, n: int
+) -> tuple[list[Example], list[Answer]]:
     """Validation examples, and the answers that an evaluation would have of the run."""
-    run = [one for one in workspace.records(Run) if one.status == "complete"][-1]
     dataset = next(d for d in workspace.records(Dataset) if d.hash == run.parents["dataset"])
     chosen = next(b for b in workspace.records(BaseChoice) if b.hash == run.parents["base"])
     examples = read_split(workspace, dataset, "validation")[:n]
@@ -89,9 +97,11 @@ def _fresh_file() -> Path:
 
 
 @contextmanager
-def _serving(workspace: Workspace, engine: str) -> Iterator[str]:
-    """`burnish serve` over one engine; its URL, once it is ready."""
-    pipeline.promote(workspace, None, engine=engine, overrule="bench", reason="bench")
+def _serving(workspace: Workspace, engine: str, runs: list[Run]) -> Iterator[str]:
+    """`burnish serve` over one engine; its URL, once ready. The last run gets all requests."""
+    pipeline.promote(workspace, runs[-1].id, engine=engine, overrule="bench", reason="bench")
+    for run in runs[-2:-1]:
+        pipeline.promote(workspace, run.id, shadow=True, engine=engine, overrule="bench")
     burnish = str(Path(sys.executable).with_name("burnish"))
     line = [burnish, "serve", "--workspace", str(workspace.folder), "--port", "8765", "--quiet"]
     process = subprocess.Popen(line)
@@ -167,6 +177,20 @@ def _compared(
     cells += [of_node, ", ".join(map(str, refused)), f"{speed:.2f}"]
     differ = any(equal != n for equal, n in counts) or of_node not in ("-", "equal")
     return cells, differ or refused != [404, 400]
+
+
+def _beside(url: str, task: Task, examples: list[Example], wanted: list[Answer]) -> int:
+    """Of the other run's answers, those that the gateway gives when it is asked by name."""
+    client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=300)
+    chats = [_chat(task, example) for example in examples[: len(wanted)]]
+    answers = client.chat.completions.create(**chats[0]).system_fingerprint
+    names = [card.id for card in client.models.list()]
+    (other,) = (one for one in names if "@" in one and not one.endswith(f"@{answers}"))
+    texts = [
+        client.chat.completions.create(**chat | {"model": other}).choices[0].message.content
+        for chat in chats
+    ]
+    return sum(text == one.text for text, one in zip(texts, wanted, strict=True))
 
 
 def _chat(task: Task, example: Example) -> dict[str, Any]:

@@ -84,8 +84,9 @@ class Journal:
         self.lost = 0
 
     async def start(self) -> None:
-        """Warm the process that writes, then begin."""
-        await self._in_process([], [])
+        """Have the process that writes load what it masks with, then begin."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._mask, [("{}", "")])
         self._tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._remove_old())]
 
     async def stop(self) -> None:
