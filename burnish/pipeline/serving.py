@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
@@ -142,6 +142,8 @@ def deploy(
     _refuse_unshipped(found, report, overrule)
     kind, fields = _engine_fields(workspace, task, found, engine or task.serve.engine, tell)
     decision = report.verdict.decision if report and report.verdict else None
+    if kind != "server":
+        fields["options"] = task.serve.engine_options
     fields |= {
         "task_name": task.name, "run": found.id, "engine": kind, "decision": decision,
         "report": report.id if report else None,
@@ -278,7 +280,7 @@ def _refuse_other_prompts(
 
 def _engine_fields(
     workspace: Workspace, task: Task, run: Run, engine: str, progress: Progress
-) -> tuple[EngineKind, dict[str, str | None]]:
+) -> tuple[EngineKind, dict[str, Any]]:
     """The kind of engine, and where it finds what it serves."""
     from burnish.engines.server import at_server, read_server, require_consent
 

@@ -29,6 +29,7 @@ class Deployment(Record):
         weights: folder of the merged weights, or of the base where `adapter` lies over it.
         adapter: folder of the adapter, where the engine puts it over the base by itself.
         dtype: in which the run was evaluated, and so the engine computes; "" leaves it to it.
+        options: more of the engine's command line, as the brief has it.
         url: of an engine that Burnish does not start.
     """
 
@@ -44,6 +45,7 @@ class Deployment(Record):
     weights: str = ""
     adapter: str = ""
     dtype: str = ""
+    options: tuple[str, ...] = ()
     url: str = ""
 
 

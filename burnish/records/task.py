@@ -385,6 +385,10 @@ class ServeSettings(_Settings):
         description="auto, transformers, vllm, tgi, llamacpp, or openai-compatible:URL:MODEL for "
         "one that runs already. auto is vllm where there are it and a GPU, else transformers.",
     )
+    engine_options: tuple[str, ...] = Field(
+        (),
+        description="More of the command line of an engine that Burnish starts, in its own words.",
+    )
     consent: str = Field(
         "",
         description='For an engine on another machine, in these words: "examples may leave this '

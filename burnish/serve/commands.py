@@ -68,7 +68,8 @@ def command(deployment: Deployment, port: int, *, scoring: bool) -> Line:
     }.get(deployment.engine)
     if start is None:
         raise ServingError(f"Burnish does not start engines of the kind {deployment.engine}.")
-    return start(deployment, port, scoring)
+    line, environment = start(deployment, port, scoring)
+    return [*line, *deployment.options], environment
 
 
 def _transformers(deployment: Deployment, port: int, scoring: bool) -> Line:

@@ -103,9 +103,10 @@ def test_adapters_over_one_base_share_an_engine_and_merged_weights_do_not() -> N
 def test_each_engine_listens_on_loopback_alone() -> None:
     for engine in ("transformers", "vllm", "tgi", "llamacpp"):
         for scoring in (False, True):
-            one = deployment_at("", engine=engine, weights="w", adapter="a")
+            one = deployment_at("", engine=engine, weights="w", adapter="a", options=("--own",))
             line, _ = command(one, 4321, scoring=scoring)
             assert "4321" in line
+            assert line[-1] == "--own"
             scored = "burnish.engines.scoring_server" in line  # which listens nowhere else
             assert commands.LOOPBACK in line or scored
     with pytest.raises(ServingError, match="does not start"):
