@@ -150,7 +150,8 @@ def test_parquet_has_a_column_for_everything(tmp_path: Path) -> None:
     assert table.to_pylist() == [
         {
             "id": "in", "answer": "put", "answer_": "a\nb", "references": ["a\nb", "c"],
-            "labels": ["a", "b"], "id_": "7", "group": None, "source": "s", "row": 3,
+            "labels": ["a", "b"], "id_": "7", "group": None, "time": None, "source": "s",
+                "row": 3,
         }
     ]  # fmt: skip
     (row,) = written(tmp_path, task("generate"), CHAT, "parquet")
