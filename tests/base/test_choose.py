@@ -81,7 +81,7 @@ def test_an_overruled_licence_stands_on_record(
     from dataclasses import replace
 
     found = replace(resolve(str(tiny_base)), licence="mrl")
-    monkeypatch.setattr("burnish.base.load.resolve", lambda *_: found)
+    monkeypatch.setattr("burnish.base.load.resolve", lambda *_, **__: found)
     with pytest.raises(BaseModelError, match="does not allow commercial use"):
         chosen(tmp_path, "some/model", use="commercial")
     record = chosen(tmp_path, "some/model", use="commercial", allow_licence=True)
