@@ -13,7 +13,7 @@ from burnish.cli.step import JsonFlag, QuietFlag, WorkspaceFlag
 from burnish.errors import DeployError
 
 if TYPE_CHECKING:
-    from burnish.records.deployment import DeployPlan, DeployTarget
+    from burnish.records.deploy_plan import DeployPlan, DeployTarget
 
 
 def deploy(
@@ -91,7 +91,7 @@ def deploy(
 
 
 def _target(name: str) -> "DeployTarget":
-    from burnish.records.deployment import DeployTarget
+    from burnish.records.deploy_plan import DeployTarget
 
     names = get_args(DeployTarget)
     if name not in names:

@@ -12,7 +12,7 @@ from burnish.deploy.engines import PORTS, SHARED_GIB, vllm_words
 from burnish.deploy.machines import rented, sky_cards
 from burnish.deploy.rendering import render
 from burnish.errors import DeployError
-from burnish.records.deployment import DeployPlan
+from burnish.records.deploy_plan import DeployPlan
 
 Commands = tuple[tuple[str, tuple[str, ...]], ...]
 _TAG = re.compile(r"[^\w .:/=+@-]")

@@ -4,23 +4,13 @@ import shlex
 from math import ceil
 
 from burnish.deploy import versions
-from burnish.deploy.containers import image_files
+from burnish.deploy.containers import engine_values, image_files
 from burnish.deploy.engines import (
     CARD_SHARE,
-    GATEWAY_GIB,
-    GROUP,
-    IMAGE,
-    PORTS,
-    SHARED_GIB,
-    USER,
-    entrypoint,
-    environment,
-    fetch,
     gateway_words,
-    words,
 )
 from burnish.deploy.rendering import render
-from burnish.records.deployment import DeployPlan
+from burnish.records.deploy_plan import DeployPlan
 
 KUBERNETES_NEEDS = (
     f"The cluster runs Kubernetes {versions.KUBERNETES} or newer, with a network that keeps to "
@@ -142,19 +132,8 @@ def _values(plan: DeployPlan) -> dict[str, object]:
     source, given = plan.model, plan.resources
     claim = source.place if source.kind == "pvc" else ""
     return {
-        **dict(plan),
-        "versions": versions,
-        "ports": PORTS,
-        "fetch": fetch(plan),
-        "engine_image": plan.image if plan.engine == "transformers" else IMAGE[plan.engine],
-        "entrypoint": entrypoint(plan),
-        "words": words(plan),
-        "environment": environment(plan),
+        **engine_values(plan),
         "gateway_words": [word.replace("$(", "$$(") for word in gateway_words(plan)],
-        "engine_user": USER[plan.engine],
-        "engine_group": GROUP[plan.engine],
-        "gateway_gib": GATEWAY_GIB,
-        "shared_gib": SHARED_GIB,
         "claim": f"{plan.name}-model" if source.kind == "folder" else claim,
         "sub_path": source.path if source.kind == "pvc" else "",
         # An integer that the label must be greater than; the card's own label is in MiB.

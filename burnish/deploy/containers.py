@@ -18,7 +18,7 @@ from burnish.deploy.engines import (
     words,
 )
 from burnish.deploy.rendering import render
-from burnish.records.deployment import DeployPlan
+from burnish.records.deploy_plan import DeployPlan
 
 _SERVING = "transformers[serving]"
 _POSTGRES = "psycopg[binary]"
@@ -37,6 +37,24 @@ def image_files(plan: DeployPlan, folder: str = "") -> dict[str, str]:
         f"{folder}constraints.txt": render(
             "shared/constraints.txt.jinja", **{**given, "packages": packages}
         ),
+    }
+
+
+def engine_values(plan: DeployPlan) -> dict[str, object]:
+    """What the templates of an engine beside a gateway may use."""
+    return {
+        **dict(plan),
+        "versions": versions,
+        "ports": PORTS,
+        "fetch": fetch(plan),
+        "engine_image": plan.image if plan.engine == "transformers" else IMAGE[plan.engine],
+        "entrypoint": entrypoint(plan),
+        "words": words(plan),
+        "environment": environment(plan),
+        "engine_user": USER[plan.engine],
+        "engine_group": GROUP[plan.engine],
+        "gateway_gib": GATEWAY_GIB,
+        "shared_gib": SHARED_GIB,
     }
 
 
@@ -92,20 +110,9 @@ def docker_commands(plan: DeployPlan) -> tuple[tuple[str, tuple[str, ...]], ...]
 def compose_files(plan: DeployPlan) -> dict[str, str]:
     """The image, and a compose file with engine, gateway and a database on demand."""
     given = {
-        **dict(plan),
-        "versions": versions,
-        "ports": PORTS,
-        "fetch": fetch(plan),
-        "engine_image": plan.image if plan.engine == "transformers" else IMAGE[plan.engine],
-        "entrypoint": entrypoint(plan),
-        "words": words(plan),
-        "environment": environment(plan),
-        "engine_user": USER[plan.engine],
-        "engine_group": GROUP[plan.engine],
+        **engine_values(plan),
         "host": engine_host(plan),
         "python": "python" if plan.engine == "transformers" else "python3",
-        "gateway_gib": GATEWAY_GIB,
-        "shared_gib": SHARED_GIB,
     }
     names = ["compose.yaml", "gateway.env.example", "database.env.example"]
     files = {name: render(f"compose/{name}.jinja", **given) for name in names}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from burnish.deploy import versions
-from burnish.records.deployment import DeployPlan, EngineName, ModelSource
+from burnish.records.deploy_plan import DeployPlan, EngineName, ModelSource
 
 PORTS = {"gateway": 8700, "engine": 8000}
 SHARED_GIB = 2

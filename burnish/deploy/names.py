@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 from burnish.errors import DeployError
-from burnish.records.deployment import ModelSource
+from burnish.records.deploy_plan import ModelSource
 
 LONGEST = 40
 """Letters of a name; objects add a suffix, and a label ends at 63, SageMaker's names too."""

@@ -11,7 +11,7 @@ from burnish.deploy.names import check_image, label
 from burnish.deploy.targets import TARGETS
 from burnish.errors import DeployError
 from burnish.records import Decision, MemoryEstimate
-from burnish.records.deployment import (
+from burnish.records.deploy_plan import (
     Choice,
     DeployPlan,
     DeployTarget,

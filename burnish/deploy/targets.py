@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from burnish.deploy import clouds, clusters, containers
-from burnish.records.deployment import DeployPlan, DeployTarget, SourceKind
+from burnish.records.deploy_plan import DeployPlan, DeployTarget, SourceKind
 
 Files = dict[str, str]
 """Path below the output → text."""

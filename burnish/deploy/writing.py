@@ -12,7 +12,7 @@ from pathlib import Path
 from burnish.deploy.rendering import render
 from burnish.deploy.targets import TARGETS
 from burnish.errors import DeployError
-from burnish.records.deployment import DeployPlan
+from burnish.records.deploy_plan import DeployPlan
 from burnish.store.files import disk_errors, write_bytes
 
 PLAN = "plan.json"

@@ -18,7 +18,7 @@ from burnish.store.carried import CARRIED, Carried
 
 if TYPE_CHECKING:
     from burnish.base.figures import Figures
-    from burnish.records.deployment import DeployPlan, DeployTarget, ModelSource
+    from burnish.records.deploy_plan import DeployPlan, DeployTarget, ModelSource
 
 ANSWERS = 8
 """Answered at once, where nothing else is asked for."""

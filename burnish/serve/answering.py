@@ -37,15 +37,16 @@ _OPERATIONS = {"chat": "chat", "completion": "text_completion"}
 
 @dataclass
 class Turn:
-    """One request on its way.
+    """One request on its way. Until it is logged, once, its deployment is kept.
 
     Attributes:
+        served: the deployment that answers, as it was when the request came.
         endpoint: "chat", "completion" or the task's name.
-        user: whom the caller named.
         request: what is logged of it.
     """
 
     gateway: Gateway
+    served: Served
     upstream: Upstream
     endpoint: str
     caller: str
@@ -57,6 +58,9 @@ class Turn:
     at: str = field(default_factory=stamp)
     first: float | None = None
 
+    def __post_init__(self) -> None:
+        self.upstream.working += 1
+
     def log(
         self,
         status: int,
@@ -67,6 +71,7 @@ class Turn:
         span: Span | None = None,
     ) -> None:
         """Hand the exchange to the journal and to the meters."""
+        self.upstream.working -= 1
         gateway, deployment = self.gateway, self.upstream.deployment
         seconds = time.monotonic() - self.began
         kept = random.random() < gateway.settings.log_share
@@ -112,8 +117,8 @@ class Answering:
         upstream = self._upstream(asked)
         messages = as_sent(self._renderer(upstream), [one.turn() for one in asked.messages])
         most = asked.max_completion_tokens or asked.max_tokens
+        body = self._body(asked, upstream, most) | {"messages": messages}
         turn = self._turn("chat", upstream, asked.user, key, logged(messages))
-        body = self._body(asked, turn.upstream, most) | {"messages": messages}
         return await self._answered(turn, CHAT, body, asked.stream, asked.model)
 
     async def complete(
@@ -122,8 +127,8 @@ class Answering:
         """The text after a prompt: the completion, or the events of a stream."""
         upstream = self._upstream(asked)
         prompt = self._renderer(upstream).neutral(asked.prompt)
+        body = self._body(asked, upstream, asked.max_tokens) | {"prompt": prompt}
         turn = self._turn("completion", upstream, asked.user, key, logged(prompt))
-        body = self._body(asked, turn.upstream, asked.max_tokens) | {"prompt": prompt}
         return await self._answered(turn, COMPLETION, body, asked.stream, asked.model)
 
     async def answer_task(self, body: Any, key: str, user: str | None) -> TaskAnswer:
@@ -132,8 +137,8 @@ class Answering:
         upstream = gateway.upstream(user)
         asked = task_prompt(self._renderer(upstream), body)
         turn = Turn(
-            gateway, upstream, self._task.name, gateway.caller(key, user), asked.prompt_hash,
-            asked.request,
+            gateway, self._served(upstream), upstream, self._task.name, gateway.caller(key, user),
+            asked.prompt_hash, asked.request,
         )  # fmt: skip
         answers = upstream.deployment.id
         gateway.shadow(lambda other: self._shadow_task(turn, other, asked), answers)
@@ -144,12 +149,12 @@ class Answering:
         with gateway.tracer.span("chat", self._task.name) as span:
             try:
                 async with gateway.slots.one():
-                    text, probability, usage = await self._written(turn.upstream, asked)
+                    text, probability, usage = await self._written(turn, asked)
             except Refusal as refusal:
                 turn.log(refusal.status, span=span)
                 raise
             value = parse(self._task, text)
-            faults = _faults(gateway.served[turn.upstream.deployment.id], value)
+            faults = _faults(turn.served, value)
             turn.log(200, answer=text, usage=usage, probability=probability, span=span)
         return TaskAnswer(
             id=turn.id,
@@ -164,9 +169,9 @@ class Answering:
             usage=usage,
         )
 
-    async def _written(self, upstream: Upstream, asked: Asked) -> tuple[str, float | None, Usage]:
+    async def _written(self, turn: Turn, asked: Asked) -> tuple[str, float | None, Usage]:
         """The text, the label's share of the whole set where that is scored, and the tokens."""
-        served = self._gateway.served[upstream.deployment.id]
+        served, upstream = turn.served, turn.upstream
         if is_scored(self._task) and upstream.abilities.scores is not None:
             logs = await upstream.choose(asked.prompt, served.endings)
             best = max(range(len(logs)), key=logs.__getitem__)
@@ -197,14 +202,19 @@ class Answering:
                 raise Refusal(404, message, code="model_not_found", param="model")
         return gateway.upstream(asked.user, pinned)
 
+    def _served(self, upstream: Upstream) -> Served:
+        return self._gateway.served[upstream.deployment.id]
+
     def _renderer(self, upstream: Upstream) -> Renderer:
-        return self._gateway.served[upstream.deployment.id].renderer
+        return self._served(upstream).renderer
 
     def _turn(
         self, endpoint: str, upstream: Upstream, user: str | None, key: str, request: str
     ) -> Turn:
-        caller = self._gateway.caller(key, user)
-        return Turn(self._gateway, upstream, endpoint, caller, text_hash(request), request)
+        return Turn(
+            self._gateway, self._served(upstream), upstream, endpoint,
+            self._gateway.caller(key, user), text_hash(request), request,
+        )  # fmt: skip
 
     def _body(
         self, asked: ChatRequest | CompletionRequest, upstream: Upstream, most: int | None
@@ -295,7 +305,7 @@ class Answering:
                 turn.log(status, answer="".join(pieces), usage=usage, span=span)
 
     async def _shadow(self, turn: Turn, other: Upstream, path: str, body: dict[str, Any]) -> None:
-        copy = _copied(turn, other)
+        copy = self._copied(turn, other)
         try:
             found = await other.ask(path, body | {"model": other.deployment.model})
             copy.log(200, answer=_text(found), usage=_usage(found))
@@ -303,12 +313,18 @@ class Answering:
             copy.log(refusal.status)
 
     async def _shadow_task(self, turn: Turn, other: Upstream, asked: Asked) -> None:
-        copy = _copied(turn, other)
+        copy = self._copied(turn, other)
         try:
-            text, probability, usage = await self._written(other, asked)
+            text, probability, usage = await self._written(copy, asked)
             copy.log(200, answer=text, usage=usage, probability=probability)
         except Refusal as refusal:
             copy.log(refusal.status)
+
+    def _copied(self, turn: Turn, other: Upstream) -> Turn:
+        return Turn(
+            turn.gateway, self._served(other), other, turn.endpoint, turn.caller,
+            turn.prompt_hash, turn.request, id=f"{turn.id}:{other.deployment.id}", shadow=True,
+        )  # fmt: skip
 
 
 def is_scored(task: Task) -> bool:
@@ -330,13 +346,6 @@ def _faults(served: Served, value: Any) -> list[str]:
         errors = jsonschema.validators.validator_for(schema)(schema).iter_errors(value)
         return [f"{one.json_path}: {one.message}"[:300] for one in errors][:_MOST_FAULTS]
     return [] if value else ["nothing was written"]
-
-
-def _copied(turn: Turn, other: Upstream) -> Turn:
-    return Turn(
-        turn.gateway, other, turn.endpoint, turn.caller, turn.prompt_hash, turn.request,
-        id=f"{turn.id}:{other.deployment.id}", shadow=True,
-    )  # fmt: skip
 
 
 async def _again(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ the variable BURNISH_VLLM_PYTHON names.
 import os
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 from burnish.errors import ServingError
 from burnish.records import Deployment, EngineKind
@@ -28,7 +29,7 @@ class Abilities:
 
     samples: bool
     stops: bool
-    scores: str | None
+    scores: Literal["route", "prompt_logprobs"] | None
     health: str
 
 

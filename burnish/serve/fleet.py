@@ -47,6 +47,8 @@ class Fleet:
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._up: set[str] = set()
         self._members: dict[str, Deployment] = {}
+        self._leaving: list[tuple[tuple[str, str], Upstream]] = []
+        self._going: set[asyncio.Task[None]] = set()
         self.upstreams: dict[str, Upstream] = {}
 
     def add(self, deployment: Deployment) -> None:
@@ -64,28 +66,28 @@ class Fleet:
             deployment, self._session, url, timeout=self._timeout, key=self._key_of(deployment)
         )
 
-    async def ready(self, names: set[str]) -> None:
-        """Wait until all of these deployments can be asked."""
-        while not all(self.upstreams[name].ready for name in names):
-            await asyncio.sleep(0.02)
-
     async def keep(self, names: set[str]) -> None:
-        """Stop all deployments but these, and engines that no deployment needs any more."""
+        """Stop all deployments but these, and engines that no deployment needs any more.
+
+        A deployment that goes answers nothing new, and ends what it is answering before it is
+        stopped. Returns at once.
+        """
         for name in set(self._members) - names:
-            gone = self._members.pop(name)
-            del self.upstreams[name]
+            gone, upstream = self._members.pop(name), self.upstreams.pop(name)
             if check := self._checks.pop(name, None):
                 check.cancel()
-            self._up.discard(name)
-            if gone.adapter and (process := self._processes.get(place_of(gone))):
-                await self._unload(process, gone)
-        needed = {place_of(one) for one in self._members.values()}
-        for place in set(self._processes) - needed:
-            await self._processes.pop(place).stop()
+            self._leaving.append((place_of(gone), upstream))
+            self._going.add(task := asyncio.create_task(self._leave(gone, upstream)))
+            task.add_done_callback(self._going.discard)
 
     async def stop(self) -> None:
-        """Stop all engines."""
+        """Stop all engines, whatever they are doing."""
         await self.keep(set())
+        for task in self._going:
+            task.cancel()
+        await asyncio.gather(*self._going, return_exceptions=True)
+        for process in self._processes.values():
+            await process.stop()
 
     def faults(self) -> dict[str, str]:
         """Deployment → why its engine is not there."""
@@ -105,6 +107,24 @@ class Fleet:
             if (process := self._processes.get(place_of(one))) and process.pid
         }
 
+    async def _leave(self, gone: Deployment, upstream: Upstream) -> None:
+        """Wait until nothing is under way at a deployment's engine that will not go on there."""
+        place = place_of(gone)
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        while any(one.working for at, one in self._leaving if at == place):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.05)
+        self._leaving.remove((place, upstream))
+        if gone.id in self._members:
+            return  # it came back meanwhile
+        self._up.discard(gone.id)
+        if place not in {place_of(one) for one in self._members.values()}:
+            if process := self._processes.pop(place, None):
+                await process.stop()
+        elif gone.adapter:
+            await self._unload(self._processes[place], gone)
+
     def _process(self, deployment: Deployment) -> EngineProcess:
         """The process for a deployment's place; an adapter is loaded into one that runs."""
         place = place_of(deployment)
@@ -115,7 +135,7 @@ class Fleet:
                 health=ABILITIES[deployment.engine].health,
                 log=self._log(deployment),
                 session=self._session,
-                started=partial(self._load_all, place),
+                started=partial(self._begin, place),
             )
             self._processes[place] = process
             process.start()
@@ -123,13 +143,8 @@ class Fleet:
             self._checks[deployment.id] = asyncio.create_task(self._join(process, deployment))
         return process
 
-    def _load_all(
-        self, place: tuple[str, str], process: EngineProcess
-    ) -> "asyncio.Future[None] | None":
-        """After a start: every adapter that lies over this base, and a first greedy request."""
-        return asyncio.ensure_future(self._begin(place, process))
-
     async def _begin(self, place: tuple[str, str], process: EngineProcess) -> None:
+        """After a start: every adapter that lies over this base, and a first greedy request."""
         for one in list(self._members.values()):
             if place_of(one) == place:
                 if one.adapter:

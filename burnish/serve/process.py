@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -35,7 +35,7 @@ class EngineProcess:
         line: port → command line and additions to the environment.
         health: path that answers 200 when it is ready.
         log: file for what it prints; beyond 10 MiB it begins anew.
-        started: called whenever it has become ready, before requests are sent to it.
+        started: awaited whenever it has come up, before requests are sent to it.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class EngineProcess:
         health: str,
         log: Path,
         session: aiohttp.ClientSession,
-        started: Callable[["EngineProcess"], "asyncio.Future[None] | None"] | None = None,
+        started: Callable[["EngineProcess"], Awaitable[None]],
     ) -> None:
         self._line = line
         self._health = health
@@ -116,8 +116,7 @@ class EngineProcess:
         while True:
             healthy = await self._is_healthy()
             if healthy and not self.ready.is_set():
-                if self._started is not None and (more := self._started(self)) is not None:
-                    await more
+                await self._started(self)
                 self.fault = ""
                 self.ready.set()
             missed = 0 if healthy else missed + 1

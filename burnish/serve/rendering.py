@@ -8,20 +8,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from pydantic import BaseModel
+from typing import Any
 
 from burnish.chat.render import Renderer
 from burnish.records import Example, Message
 from burnish.serve.refusal import Refusal
-from burnish.serve.wire import ChatMessage, inputs_of
-
-
-class TaskBody(Protocol):
-    """The body of a task's endpoint, of a task that learned chats."""
-
-    messages: Sequence[ChatMessage]
+from burnish.serve.wire import inputs_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,6 @@ def task_prompt(renderer: Renderer, body: Any) -> Asked:
         turns = tuple(one.turn() for one in body.messages)
         example = Example(id="", source="", row=0, history=turns, answer="", references=("",))
     else:
-        assert isinstance(body, BaseModel)  # noqa: S101 - for the type checker
         inputs = inputs_of(task, body)
         example = Example(id="", source="", row=0, inputs=inputs, answer="", references=("",))
     if not example.text.strip():

@@ -26,6 +26,9 @@ class Upstream:
     Args:
         url: its address now; None while it is down.
         key: of a server that asks for one.
+
+    Attributes:
+        working: requests that were given to it and are not yet answered, waiting ones too.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Upstream:
     ) -> None:
         self.deployment = deployment
         self.abilities = ABILITIES[deployment.engine]
+        self.working = 0
         self._session = session
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=5)

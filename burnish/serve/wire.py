@@ -11,11 +11,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from burnish.records import Message, Task, Thumb
 
 Text = Annotated[str, Field(max_length=2_000_000)]
-PASSED_OVER = (
-    "metadata", "parallel_tool_calls", "prompt_cache_key", "safety_identifier", "seed",
-    "service_tier", "store",
-)  # fmt: skip
-"""Fields of the OpenAI API that change no greedy answer."""
 
 
 def _whole(value: Any) -> Any:
@@ -72,6 +67,7 @@ class _Asked(_Body):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = Field(None, max_length=512)
+    # What follows changes no greedy answer, and is passed over.
     metadata: Any = None
     parallel_tool_calls: Any = None
     prompt_cache_key: Any = None

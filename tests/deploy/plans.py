@@ -12,7 +12,7 @@ from typing import Any
 from burnish.deploy.plan import Facts, make_plan
 from burnish.deploy.writing import make_files
 from burnish.records import MemoryEstimate
-from burnish.records.deployment import DeployTarget, ModelSource
+from burnish.records.deploy_plan import DeployTarget, ModelSource
 
 EXPECTED = Path(__file__).with_name("expected")
 CARDS = (

@@ -10,7 +10,7 @@ from deploy.plans import files_of
 
 from burnish.deploy.rendering import plain, quoted
 from burnish.deploy.targets import TARGETS
-from burnish.records.deployment import ModelSource
+from burnish.records.deploy_plan import ModelSource
 
 HOSTILE = [
     "a: b\n- c",

@@ -11,7 +11,7 @@ import yaml
 from deploy.plans import FOLDER, SOURCES, files_of, variants
 
 from burnish.deploy import versions
-from burnish.records.deployment import ModelSource
+from burnish.records.deploy_plan import ModelSource
 
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
 

@@ -13,7 +13,7 @@ from burnish.brief.file import read_brief
 from burnish.errors import DeployError
 from burnish.pipeline import serving
 from burnish.records import BaseChoice, Report, Run
-from burnish.records.deployment import DeployPlan
+from burnish.records.deploy_plan import DeployPlan
 from burnish.store import Workspace
 from burnish.store.carried import is_proved
 

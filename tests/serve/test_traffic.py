@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,27 @@ def test_promotions_and_rollbacks_under_load_lose_and_mix_nothing(
 
 def _applied(served: Running, number: int) -> None:
     until(lambda: served.gateway.traffic.number == number, seconds=5)
+
+
+def test_a_slow_answer_outlives_two_promotions(tmp_path: Path, tokenizer: Any) -> None:
+    with Echo(delay=2) as slow, Echo() as fast, ThreadPoolExecutor(3) as pool:
+        known = [
+            deployment_at(slow.url), deployment_at(fast.url, "two"),
+            deployment_at(fast.url, "three"),
+        ]  # fmt: skip
+        with running(tmp_path, tokenizer, known) as served:
+            task = pool.submit(served.post, "/v1/tasks/short", {"text": "slow"})
+            whole, streamed = pool.submit(served.chat), pool.submit(served.chat, stream=True)
+            until(lambda: len(slow.asked) == 3)
+            for name in ("two", "three"):
+                on = [Route(deployment=name, share=1)]
+                _applied(served, change_traffic(served.database, on, reason="on").number)
+            assert set(served.gateway.fleet.upstreams) == {"two", "three"}
+            assert served.chat().headers["burnish-deployment"] == "three"
+            assert task.result().json()["answer"] == "slow"
+            assert whole.result().status_code == 200
+            assert "[DONE]" in streamed.result().text
+            until(lambda: not served.gateway.fleet._going)
 
 
 def test_a_state_whose_engine_does_not_come_leaves_the_one_before(
