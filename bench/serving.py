@@ -19,33 +19,25 @@ import json
 import os
 import random
 import resource
-import signal
 import socket
 import stat
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil
 import uvloop
 from callers import CHAT, MESSAGES, Ask, Caller, Heard, call
+from stage import HERE, Gateway, engine_of, gateway_over, prepared, started
 
-from burnish.base.load import load_tokenizer
-from burnish.base.resolve import cache_folder
 from burnish.records import Route
 from burnish.store.database import connect
 from burnish.store.exchanges import read_exchanges, read_feedback
 from burnish.store.traffic import change_traffic, current_traffic, roll_back
 
-HERE = Path(__file__).parent
 CALLERS = 64
-MIB = 2**20
 
 
 def main() -> None:
@@ -69,7 +61,7 @@ def main() -> None:
 async def overhead(seconds: float = 20, times: int = 3) -> None:
     """Latency through the gateway, less that of the bare engine, alternating."""
     found: dict[str, list[Heard]] = {"engine": [], "gateway": []}
-    with _engine(delay=0.25) as engine, _gateway([{"id": "one", "url": engine}]) as gateway:
+    with engine_of(delay=0.25) as engine, gateway_over([{"id": "one", "url": engine}]) as gateway:
         for _ in range(times):
             for name, url in (("engine", engine), ("gateway", gateway.url)):
                 found[name].append(await call(url, CALLERS, seconds))
@@ -88,7 +80,7 @@ async def overhead(seconds: float = 20, times: int = 3) -> None:
 
 async def throughput(seconds: float = 20, times: int = 3) -> None:
     """Requests a second through the gateway over an instant engine."""
-    with _engine() as engine, _gateway([{"id": "one", "url": engine}]) as gateway:
+    with engine_of() as engine, gateway_over([{"id": "one", "url": engine}]) as gateway:
         await call(gateway.url, CALLERS, 2)
         runs = [await call(gateway.url, CALLERS, seconds) for _ in range(times)]
         bare = await call(engine, CALLERS, seconds)
@@ -106,9 +98,9 @@ async def throughput(seconds: float = 20, times: int = 3) -> None:
 
 async def promotions(seconds: float = 3600, times: int = 1000) -> None:
     """Every state of the traffic holds within a second, and no answer is lost or mixed."""
-    with _engine(text="a a a a") as one, _engine(text="b b b b") as two:
+    with engine_of(text="a a a a") as one, engine_of(text="b b b b") as two:
         rows = [{"id": "a", "url": one}, {"id": "b", "url": two}]
-        with _gateway(rows) as gateway:
+        with gateway_over(rows) as gateway:
             await _both_known(gateway)
             over = asyncio.Event()
             load = asyncio.create_task(
@@ -131,10 +123,10 @@ async def promotions(seconds: float = 3600, times: int = 1000) -> None:
 async def kills(seconds: float = 3, times: int = 50) -> None:
     """Kill the gateway at random moments; look for acknowledged feedback in the log."""
     chance, acknowledged = random.Random(0), set()
-    with _engine() as engine, tempfile.TemporaryDirectory() as held:
-        folder = _prepared(Path(held), [{"id": "one", "url": engine}])
+    with engine_of() as engine, tempfile.TemporaryDirectory() as held:
+        folder = prepared(Path(held), [{"id": "one", "url": engine}])
         for number in range(times):
-            with _started(folder) as gateway:
+            with started(folder) as gateway:
                 until = asyncio.Event()
                 load = asyncio.create_task(
                     call(gateway.url, 8, 60, _with_feedback(), check=_clean_status, until=until)
@@ -161,13 +153,13 @@ async def kills(seconds: float = 3, times: int = 50) -> None:
 async def soak(seconds: float = 1800, times: int = 0) -> None:
     """Mixed load while the engine is killed every minute."""
     with tempfile.TemporaryDirectory() as held:
-        folder = _prepared(Path(held), [{"id": "one", "engine": "vllm", "weights": "w"}])
+        folder = prepared(Path(held), [{"id": "one", "engine": "vllm", "weights": "w"}])
         stand_in = folder / "python"
         engine = HERE / "instant_engine.py"
         stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} {engine} --delay 0.05 "$@"\n')
         stand_in.chmod(stand_in.stat().st_mode | stat.S_IXUSR)
         os.environ["BURNISH_VLLM_PYTHON"] = str(stand_in)
-        with _started(folder) as gateway:
+        with started(folder) as gateway:
             feed = _with_feedback()
             load = asyncio.create_task(
                 call(gateway.url, 32, seconds, feed, check=_clean_status, pause=0.05)
@@ -196,7 +188,7 @@ async def idle(seconds: float = 30, times: int = 10_000) -> None:
     """Open idle connections, and ask beside them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, times + 1000), hard))
-    with _engine() as engine, _gateway([{"id": "one", "url": engine}]) as gateway:
+    with engine_of() as engine, gateway_over([{"id": "one", "url": engine}]) as gateway:
         before = gateway.memory()
         host, _, port = gateway.url.removeprefix("http://").rpartition(":")
         held, began = [], time.monotonic()
@@ -231,7 +223,7 @@ async def clients(seconds: float = 5, times: int = 3) -> None:
     head = {"Content-Type": "application/json"}
     found: dict[str, list[float]] = {"aiohttp": [], "httpx": []}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    with _engine() as engine:
+    with engine_of() as engine:
         async with aiohttp.ClientSession() as one, httpx.AsyncClient(limits=limits) as other:
 
             async def by_aiohttp() -> None:
@@ -264,83 +256,6 @@ WHAT = {
     "overhead": overhead, "throughput": throughput, "promotions": promotions, "kills": kills,
     "soak": soak, "idle": idle, "clients": clients,
 }  # fmt: skip
-
-
-@dataclass
-class _Gateway:
-    """A gateway's process."""
-
-    url: str
-    folder: Path
-    process: psutil.Process
-
-    def memory(self) -> float:
-        """Resident memory, MiB."""
-        return float(self.process.memory_info().rss / MIB)
-
-
-@contextmanager
-def _gateway(rows: list[dict[str, str]]) -> Iterator[_Gateway]:
-    with tempfile.TemporaryDirectory() as held, _started(_prepared(Path(held), rows)) as gateway:
-        yield gateway
-
-
-def _prepared(folder: Path, rows: list[dict[str, str]]) -> Path:
-    """The folder of a gateway: its engines, and the tokenizer of the embedded base."""
-    given = [{"engine": "server", "model": row["id"]} | row for row in rows]
-    (folder / "deployments.json").write_text(json.dumps(given))
-    base = next((cache_folder() / "bases").glob("*/tokenizer.json"), None)
-    if base is None:
-        raise SystemExit("The embedded base is not in the cache yet: make demo puts it there.")
-    load_tokenizer(base.parent).save_pretrained(str(folder / "tokenizer"))
-    return folder
-
-
-@contextmanager
-def _started(folder: Path) -> Iterator[_Gateway]:
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "gateway_alone.py"), str(folder)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        url = process.stdout.readline().strip() if process.stdout else ""
-        gateway = _Gateway(url, folder, psutil.Process(process.pid))
-        _wait_ready(gateway.url)
-        yield gateway
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(60)
-
-
-@contextmanager
-def _engine(*, delay: float = 0.0, text: str = "a b c d") -> Iterator[str]:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    script = str(HERE / "instant_engine.py")
-    line = [sys.executable, script, "--port", str(port), "--delay", str(delay)]
-    process = subprocess.Popen([*line, "--served-model-name", text])
-    try:
-        _wait_ready(f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait_ready(url: str) -> None:
-    import httpx
-
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url + "/readyz", timeout=5).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.05)
-    raise SystemExit(f"{url} did not become ready")
 
 
 def _mixed() -> Iterator[Ask]:
@@ -397,7 +312,7 @@ def _one_version(status: int, headers: dict[str, str], content: bytes) -> str | 
     return f"mixed: {named} {content[:200]!r}" if wrong else None
 
 
-async def _both_known(gateway: _Gateway) -> None:
+async def _both_known(gateway: Gateway) -> None:
     database = connect(gateway.folder / "burnish.db")
     change_traffic(
         database,
@@ -425,7 +340,7 @@ def _change(folder: Path, number: int) -> float:
     return time.monotonic() - began
 
 
-def _kill_engine(gateway: _Gateway) -> int:
+def _kill_engine(gateway: Gateway) -> int:
     """Kill the engine that the gateway started; 1 where there was one."""
     for child in gateway.process.children(recursive=True):
         if any("instant_engine" in part for part in child.cmdline()):
@@ -434,7 +349,7 @@ def _kill_engine(gateway: _Gateway) -> int:
     return 0
 
 
-def _logged(gateway: _Gateway) -> tuple[int, int]:
+def _logged(gateway: Gateway) -> tuple[int, int]:
     database = connect(gateway.folder / "burnish.db")
     rows = list(read_exchanges(database))
     database.dispose()
