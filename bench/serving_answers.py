@@ -59,7 +59,7 @@ def main() -> None:
     task = task_of(workspace)
     runs = [one for one in workspace.records(Run) if one.status == "complete"]
     examples, wanted = _evaluated(workspace, task, runs[-1], arguments.n)
-    other = _evaluated(workspace, task, runs[-2], 8)[1] if arguments.two else []
+    other = _evaluated(workspace, task, runs[-2], min(8, arguments.n))[1] if arguments.two else []
     print("| engine | n | task endpoint | chat | stream | Node | errors | answers/s |")
     print("|---|---|---|---|---|---|---|---|")
     differ = False
