@@ -7,7 +7,7 @@ errors to standard error. Nothing heavy is imported before a command runs.
     1    the verdict is not ship
     2    the user's mistake, in one clear message
     3    a bug, with its traceback
-    130  stopped with Ctrl-C; 143 with a TERM signal
+    130  stopped with Ctrl-C; 143 with a TERM signal; serve, which ends so, exits with 0
 """
 
 import os

@@ -5,8 +5,10 @@ and stops the engines.
 """
 
 import logging
+import signal
 from collections.abc import Callable
 from ipaddress import ip_address
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -78,6 +80,11 @@ class _Server(uvicorn.Server):
 
     def end(self) -> None:
         """End as after a TERM signal."""
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in good order, which is success; uvicorn would raise the signal again at the end."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 
     async def startup(self, sockets: Any = None) -> None:

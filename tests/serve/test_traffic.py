@@ -138,7 +138,7 @@ def test_a_slow_answer_outlives_two_promotions(tmp_path: Path, tokenizer: Any) -
             for name in ("two", "three"):
                 on = [Route(deployment=name, share=1)]
                 _applied(served, change_traffic(served.database, on, reason="on").number)
-            assert set(served.gateway.fleet.upstreams) == {"two", "three"}
+            until(lambda: set(served.gateway.fleet.upstreams) == {"two", "three"})
             assert served.chat().headers["burnish-deployment"] == "three"
             assert task.result().json()["answer"] == "slow"
             assert whole.result().status_code == 200
