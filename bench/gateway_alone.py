@@ -22,6 +22,7 @@ from burnish.records import (
     ServeSettings,
     Task,
 )
+from burnish.serve.commands import Load
 from burnish.serve.fleet import Fleet
 from burnish.serve.gateway import Gateway, Served
 from burnish.serve.journal import Journal
@@ -58,7 +59,7 @@ def main() -> None:
         lambda session: Fleet(
             session,
             log=lambda one: folder / f"{one.id}.log",
-            scoring=False,
+            load=Load(at_once=settings.at_once, tokens=512, scoring=False),
             timeout=settings.timeout,
         ),
         lambda: Journal(database, folder / "burnish.db", partial(mask_texts), keep_days=30),

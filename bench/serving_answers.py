@@ -5,7 +5,9 @@
 Answers the newest run's validation examples as an evaluation does, then asks a gateway for the same
 over each engine (with --two, the run before it is served beside it, and asked by its name): by the
 task endpoint, and by the chat endpoint with the openai client (Python, and
-Node where NODE_MODULES names a folder with its package). vLLM is found by BURNISH_VLLM_PYTHON.
+Node where NODE_MODULES names a folder with its package), of examples that fit whole: the task
+endpoint cuts an input as training does, and a chat is sent as it stands. vLLM is found by
+BURNISH_VLLM_PYTHON.
 Prints a Markdown table; exits with 1 where an answer differs.
 """
 
@@ -58,37 +60,45 @@ def main() -> None:
     workspace = Workspace(arguments.workspace)
     task = task_of(workspace)
     runs = [one for one in workspace.records(Run) if one.status == "complete"]
-    examples, wanted = _evaluated(workspace, task, runs[-1], arguments.n)
-    other = _evaluated(workspace, task, runs[-2], min(8, arguments.n))[1] if arguments.two else []
+    examples, wanted, whole = _evaluated(workspace, task, runs[-1], arguments.n)
+    other = _evaluated(workspace, task, runs[-2], arguments.n)[1] if arguments.two else []
+    talks, others = [examples[at] for at in whole], [other[at] for at in whole if other]
     print("| engine | n | task endpoint | chat | stream | Node | errors | answers/s |")
     print("|---|---|---|---|---|---|---|---|")
     differ = False
     for engine in arguments.engine or ["transformers"]:
         with _serving(workspace, engine, runs if arguments.two else runs[-1:]) as url:
-            row = _compared(url, task, examples, wanted)
-            beside = _beside(url, task, examples, other) if other else 0
+            row = _compared(url, task, examples, wanted, whole)
+            beside = _beside(url, task, talks, others) if other else 0
         print(f"| {engine} | {len(examples)} | {' | '.join(row[0])} |", flush=True)
         if other:
-            print(f"  the run beside it: {beside} of {len(other)} chats equal")
-        differ = differ or row[1] or beside != len(other)
+            print(f"  the run beside it: {beside} of {len(others)} chats equal")
+        differ = differ or row[1] or beside != len(others)
     raise SystemExit(int(differ))
 
 
 def _evaluated(
     workspace: Workspace, task: Task, run: Run, n: int
-) -> tuple[list[Example], list[Answer]]:
-    """Validation examples, and the answers that an evaluation would have of the run."""
+) -> tuple[list[Example], list[Answer], list[int]]:
+    """Validation examples, the answers an evaluation would have of the run, and which of the
+    examples, eight at most, fit whole."""
     dataset = next(d for d in workspace.records(Dataset) if d.hash == run.parents["dataset"])
     chosen = next(b for b in workspace.records(BaseChoice) if b.hash == run.parents["base"])
     examples = read_split(workspace, dataset, "validation")[:n]
-    parts = _fresh_file()
+    parts, renderer = _fresh_file(), renderer_of(task, chosen)
     with _engine(workspace, task, chosen, run, "tuned") as engine:
         answers = answer_examples(
-            task, dataset.labels, examples, engine=engine, renderer=renderer_of(task, chosen),
-            shots=(), parts=parts, tell=lambda _: None,
+            task, dataset.labels, examples, engine=engine, renderer=renderer, shots=(),
+            parts=parts, tell=lambda _: None,
         )  # fmt: skip
     parts.unlink()
-    return examples, answers
+    room = task.evaluate.max_new_tokens
+    whole = [
+        at
+        for at, example in enumerate(examples)
+        if not renderer.prompt(example, answer_tokens=room).truncated
+    ]
+    return examples, answers, whole[:8]
 
 
 def _fresh_file() -> Path:
@@ -122,7 +132,7 @@ def _serving(workspace: Workspace, engine: str, runs: list[Run]) -> Iterator[str
 
 
 def _compared(
-    url: str, task: Task, examples: list[Example], wanted: list[Answer]
+    url: str, task: Task, examples: list[Example], wanted: list[Answer], fit: list[int]
 ) -> tuple[list[str], bool]:
     began = time.monotonic()
     told = [
@@ -138,8 +148,8 @@ def _compared(
         if answer.probability is not None
     ]
     client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=300)
-    few = [(example, answer.text) for example, answer in zip(examples, wanted, strict=True)][:8]
-    chats = [_chat(task, example) for example, _ in few]
+    texts = [wanted[at].text for at in fit]
+    chats = [_chat(task, examples[at]) for at in fit]
     whole = [
         client.chat.completions.create(**chat).choices[0].message.content or "" for chat in chats
     ]
@@ -155,11 +165,10 @@ def _compared(
         _status(client, chats[0] | more) for more in ({"model": "no"}, {"max_tokens": 10**8})
     ]
     node = _node(url, chats[0])
-    texts = [text for _, text in few]
     counts = [
         (by_task, len(examples)),
-        (sum(map(str.__eq__, whole, texts)), len(few)),
-        (sum(map(str.__eq__, streamed, texts)), len(few)),
+        (sum(map(str.__eq__, whole, texts)), len(fit)),
+        (sum(map(str.__eq__, streamed, texts)), len(fit)),
     ]
     of_node = "-"
     if node is not None:
@@ -182,7 +191,7 @@ def _compared(
 def _beside(url: str, task: Task, examples: list[Example], wanted: list[Answer]) -> int:
     """Of the other run's answers, those that the gateway gives when it is asked by name."""
     client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=300)
-    chats = [_chat(task, example) for example in examples[: len(wanted)]]
+    chats = [_chat(task, example) for example in examples]
     answers = client.chat.completions.create(**chats[0]).system_fingerprint
     names = [card.id for card in client.models.list()]
     (other,) = (one for one in names if "@" in one and not one.endswith(f"@{answers}"))

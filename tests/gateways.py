@@ -31,6 +31,7 @@ from burnish.records import (
     ServeSettings,
     Task,
 )
+from burnish.serve.commands import Load
 from burnish.serve.fleet import Fleet
 from burnish.serve.gateway import Gateway, Served
 from burnish.serve.journal import Journal
@@ -241,7 +242,10 @@ def running(
         lambda name: Served(known[name], task, renderer, task.data.labels or ()),
         database,
         lambda session: Fleet(
-            session, log=lambda one: folder / f"{one.id}.log", scoring=False, timeout=10
+            session,
+            log=lambda one: folder / f"{one.id}.log",
+            load=Load(at_once=8, tokens=512, scoring=False),
+            timeout=10,
         ),
         lambda: Journal(
             database,

@@ -59,7 +59,7 @@ def answer_examples(
     done = {part.index: part.answer for part in read_finished_lines(parts, Part)}
     write_lines(parts, [Part(index=index, answer=answer) for index, answer in done.items()])
     tell(len(done))
-    for batch in _batches(task, prompts):
+    for batch in batches(prompts, task.evaluate.batch_size, task.evaluate.max_new_tokens):
         if all(index in done for index in batch):
             continue
         answers = _answer_batch(
@@ -76,13 +76,18 @@ def answer_examples(
     return [done[index] for index in range(len(examples))]
 
 
-def _batches(task: Task, prompts: Sequence[Sized]) -> Iterator[list[int]]:
-    """Indices of examples answered together: the longest prompts first, alike in length."""
+def batches(prompts: Sequence[Sized], most: int, new: int) -> Iterator[list[int]]:
+    """Indices of examples answered together: the longest prompts first, alike in length.
+
+    Args:
+        most: examples of a batch.
+        new: tokens of the longest answer.
+    """
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
     batch: list[int] = []
     for index in order:
-        longest = len(prompts[batch[0] if batch else index]) + task.evaluate.max_new_tokens
-        full = len(batch) == task.evaluate.batch_size
+        longest = len(prompts[batch[0] if batch else index]) + new
+        full = len(batch) == most
         if batch and (full or (len(batch) + 1) * longest > _TOKENS_HELD):
             yield batch
             batch = []

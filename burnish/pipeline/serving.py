@@ -90,6 +90,7 @@ def make_gateway(workspace: Workspace, database: Engine) -> "Gateway":
     from burnish.engines.server import read_server
     from burnish.pipeline.masking import mask_texts
     from burnish.serve.answering import is_scored
+    from burnish.serve.commands import Load
     from burnish.serve.fleet import Fleet
     from burnish.serve.gateway import Gateway
     from burnish.serve.journal import Journal
@@ -109,7 +110,11 @@ def make_gateway(workspace: Workspace, database: Engine) -> "Gateway":
         lambda session: Fleet(
             session,
             log=lambda one: workspace.path(one, "engine.log"),
-            scoring=is_scored(task),
+            load=Load(
+                at_once=task.serve.at_once,
+                tokens=task.train.max_length + task.evaluate.max_new_tokens,
+                scoring=is_scored(task),
+            ),
             timeout=task.serve.timeout,
             key_of=key_of,
         ),

@@ -13,6 +13,10 @@ from burnish.errors import ServingError
 from burnish.records import Deployment, EngineKind
 
 LOOPBACK = "127.0.0.1"
+_PAGE = 256
+"""Tokens of a page of transformers' cache; an answer takes whole pages."""
+_BATCH_TOKENS = 2048
+"""Tokens that transformers reads in one pass; its masks are so many rows of the whole cache."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,23 @@ def place_of(deployment: Deployment) -> tuple[str, str]:
     return deployment.engine, deployment.url or deployment.weights
 
 
-def command(deployment: Deployment, port: int, *, scoring: bool) -> Line:
-    """How a deployment's engine is started.
+@dataclass(frozen=True)
+class Load:
+    """What an engine is started for.
 
-    Args:
+    Attributes:
+        at_once: answers under way.
+        tokens: of a prompt and its answer.
         scoring: the task picks labels of a set, so the engine must score them.
     """
+
+    at_once: int
+    tokens: int
+    scoring: bool
+
+
+def command(deployment: Deployment, port: int, load: Load) -> Line:
+    """How a deployment's engine is started."""
     start = {
         "transformers": _transformers,
         "vllm": _vllm,
@@ -69,24 +84,25 @@ def command(deployment: Deployment, port: int, *, scoring: bool) -> Line:
     }.get(deployment.engine)
     if start is None:
         raise ServingError(f"Burnish does not start engines of the kind {deployment.engine}.")
-    line, environment = start(deployment, port, scoring)
+    line, environment = start(deployment, port, load)
     return [*line, *deployment.options], environment
 
 
-def _transformers(deployment: Deployment, port: int, scoring: bool) -> Line:
-    if scoring:
+def _transformers(deployment: Deployment, port: int, load: Load) -> Line:
+    if load.scoring:
         module = [sys.executable, "-m", "burnish.engines.scoring_server", deployment.weights]
         line = [*module, "--port", str(port)]
     else:
         module = [sys.executable, "-m", "transformers.cli.transformers", "serve"]
+        pages = load.at_once * -(-load.tokens // _PAGE)  # else it takes most of the memory
         line = [
-            *module, deployment.weights, "--continuous-batching", "--host", LOOPBACK,
-            "--port", str(port),
+            *module, deployment.weights, "--continuous-batching", "--cb-num-blocks", str(pages),
+            "--cb-max-batch-tokens", str(_BATCH_TOKENS), "--host", LOOPBACK, "--port", str(port),
         ]  # fmt: skip
     return line, {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 
-def _vllm(deployment: Deployment, port: int, scoring: bool) -> Line:
+def _vllm(deployment: Deployment, port: int, load: Load) -> Line:
     python = os.environ.get("BURNISH_VLLM_PYTHON", sys.executable)
     line = [
         python, "-m", "vllm.entrypoints.openai.api_server", "--model", deployment.weights,
@@ -100,11 +116,11 @@ def _vllm(deployment: Deployment, port: int, scoring: bool) -> Line:
     return line, {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "HF_HUB_OFFLINE": "1"}
 
 
-def _tgi(deployment: Deployment, port: int, scoring: bool) -> Line:
+def _tgi(deployment: Deployment, port: int, load: Load) -> Line:
     line = ["text-generation-launcher", "--model-id", deployment.weights]
     return [*line, "--hostname", LOOPBACK, "--port", str(port)], {}
 
 
-def _llamacpp(deployment: Deployment, port: int, scoring: bool) -> Line:
+def _llamacpp(deployment: Deployment, port: int, load: Load) -> Line:
     line = ["llama-server", "--model", deployment.weights, "--alias", deployment.model]
     return [*line, "--host", LOOPBACK, "--port", str(port)], {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from burnish.records import Deployment, Traffic
-from burnish.serve.commands import ABILITIES, command, place_of
+from burnish.serve.commands import ABILITIES, Load, command, place_of
 from burnish.serve.process import EngineProcess
 from burnish.serve.upstream import Upstream
 
@@ -25,7 +25,7 @@ class Fleet:
 
     Args:
         log: deployment → file for what its engine prints.
-        scoring: the task picks labels of a set.
+        load: what engines are started for.
         key_of: deployment → key of the server it is on, where one is asked for.
     """
 
@@ -34,13 +34,13 @@ class Fleet:
         session: aiohttp.ClientSession,
         *,
         log: Callable[[Deployment], Path],
-        scoring: bool,
+        load: Load,
         timeout: float,
         key_of: Callable[[Deployment], str | None] = lambda _: None,
     ) -> None:
         self._session = session
         self._log = log
-        self._scoring = scoring
+        self._engine_load = load
         self._timeout = timeout
         self._key_of = key_of
         self._processes: dict[tuple[str, str], EngineProcess] = {}
@@ -131,7 +131,7 @@ class Fleet:
         process = self._processes.get(place)
         if process is None:
             process = EngineProcess(
-                lambda port: command(deployment, port, scoring=self._scoring),
+                lambda port: command(deployment, port, self._engine_load),
                 health=ABILITIES[deployment.engine].health,
                 log=self._log(deployment),
                 session=self._session,

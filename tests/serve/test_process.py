@@ -13,7 +13,7 @@ from gateways import deployment_at, running, until
 
 from burnish.errors import ServingError
 from burnish.serve import commands, fleet
-from burnish.serve.commands import command, place_of
+from burnish.serve.commands import Load, command, place_of
 
 _ENGINE = """
     import sys
@@ -104,13 +104,15 @@ def test_each_engine_listens_on_loopback_alone() -> None:
     for engine in ("transformers", "vllm", "tgi", "llamacpp"):
         for scoring in (False, True):
             one = deployment_at("", engine=engine, weights="w", adapter="a", options=("--own",))
-            line, _ = command(one, 4321, scoring=scoring)
+            line, _ = command(one, 4321, Load(at_once=8, tokens=300, scoring=scoring))
             assert "4321" in line
             assert line[-1] == "--own"
             scored = "burnish.engines.scoring_server" in line  # which listens nowhere else
             assert commands.LOOPBACK in line or scored
+            room = line[line.index("--cb-num-blocks") + 1] if "--cb-num-blocks" in line else None
+            assert room == ("16" if engine == "transformers" and not scoring else None)
     with pytest.raises(ServingError, match="does not start"):
-        command(deployment_at("http://x"), 1, scoring=False)
+        command(deployment_at("http://x"), 1, Load(at_once=8, tokens=300, scoring=False))
 
 
 def _lives(pid: int) -> bool:

@@ -25,9 +25,17 @@ from burnish.train.trainer import RowTrainer
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Run:
+def calm_place(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Workspace:
+    """The workspace of the run that nothing disturbed."""
+    workspace = small_workspace(tmp_path_factory.mktemp("calm"), tiny_base)
+    pipeline.run_train(workspace)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def calm(calm_place: Workspace) -> Run:
     """The run that nothing disturbed."""
-    return pipeline.run_train(small_workspace(tmp_path_factory.mktemp("calm"), tiny_base))
+    return the_run(calm_place)
 
 
 def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -40,6 +48,11 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
 def the_run(workspace: Workspace) -> Run:
     (run,) = workspace.records(Run)
     return run
+
+
+def lines_of(workspace: Workspace) -> list[str]:
+    """What a run told of every step: the first that differs is where two runs part."""
+    return workspace.path(the_run(workspace), "metrics.jsonl").read_text().splitlines()
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, at: int, factor: float) -> None:
@@ -136,7 +149,9 @@ def test_a_damaged_checkpoint_is_told_of_and_the_one_before_gives_the_same(
     assert the_run(workspace).hash == calm.hash
 
 
-def test_killed_while_a_checkpoint_is_written(tmp_path: Path, tiny_base: Path, calm: Run) -> None:
+def test_killed_while_a_checkpoint_is_written(
+    tmp_path: Path, tiny_base: Path, calm: Run, calm_place: Workspace
+) -> None:
     workspace = small_workspace(tmp_path / "killed", tiny_base)
     for what in ("save_model", "_save_rng_state"):  # its first file, and its last but one
         code = (
@@ -163,6 +178,7 @@ def test_killed_while_a_checkpoint_is_written(tmp_path: Path, tiny_base: Path, c
         assert found is not None
         assert found.name == "checkpoint-6"
     done_run = pipeline.run_train(workspace)
+    assert lines_of(workspace) == lines_of(calm_place)
     assert (done_run.hash, done_run.files) == (calm.hash, calm.files)
 
 
