@@ -69,8 +69,8 @@ def main() -> None:
     for engine in arguments.engine or ["transformers"]:
         with _serving(workspace, engine, runs if arguments.two else runs[-1:]) as url:
             row = _compared(url, task, examples, wanted, whole)
+            print(f"| {engine} | {len(examples)} | {' | '.join(row[0])} |", flush=True)
             beside = _beside(url, task, talks, others) if other else 0
-        print(f"| {engine} | {len(examples)} | {' | '.join(row[0])} |", flush=True)
         if other:
             print(f"  the run beside it: {beside} of {len(others)} chats equal")
         differ = differ or row[1] or beside != len(others)

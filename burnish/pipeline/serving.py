@@ -178,7 +178,7 @@ def promote(
     """Give a run a share of the requests, or copies of them; who answered keeps the rest.
 
     Args:
-        share: above 0; 1 is all of them.
+        share: above 0; 1 is all of them, and ends the copies that other runs got.
         shadow: it gets copies of all requests, and nobody sees its answers.
 
     Raises:
@@ -196,7 +196,7 @@ def promote(
                 raise _nobody_else(chosen)
             routes, shadows = _scaled(others, 1.0), [*shadows, chosen.id]
         elif share >= 1:
-            routes = [Route(deployment=chosen.id, share=1)]
+            routes, shadows = [Route(deployment=chosen.id, share=1)], []
         elif others:
             routes = [Route(deployment=chosen.id, share=share), *_scaled(others, 1 - share)]
         else:

@@ -74,9 +74,11 @@ def test_shares_scale_and_the_states_stay(workspace: Workspace) -> None:
     shadow = pipeline.promote(workspace, None, shadow=True, engine=other, overrule="x")
     assert [route.share for route in shadow.routes] == [1.0]
     assert shadow.shadow == (second.routes[0].deployment,)
+    alone = pipeline.promote(workspace, run.id, engine=CONSENTED, overrule="x")
+    assert (alone.routes, alone.shadow) == (first.routes, ())
     back = pipeline.rollback(workspace, reason="worse")
-    assert back.routes == more.routes
-    assert [state.number for state in pipeline.traffic_states(workspace)] == [1, 2, 3, 4, 5]
+    assert (back.routes, back.shadow) == (shadow.routes, shadow.shadow)
+    assert [state.number for state in pipeline.traffic_states(workspace)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_texts_are_masked_alike_in_request_and_answer() -> None:
