@@ -6,6 +6,7 @@
     python bench/serving.py kills         50 SIGKILLs of the gateway under load
     python bench/serving.py soak          30 minutes of mixed load, the engine killed every minute
     python bench/serving.py idle          10,000 idle connections
+    python bench/serving.py keys          does a nearly right key take longer to refuse?
     python bench/serving.py clients       what asking an engine costs with aiohttp and with httpx
 
 Gateway, engine and callers share this machine's cores; the request log is on and masked. Each
@@ -35,6 +36,7 @@ from stage import HERE, Gateway, engine_of, gateway_over, prepared, started
 from burnish.records import Route
 from burnish.store.database import connect
 from burnish.store.exchanges import read_exchanges, read_feedback
+from burnish.store.keys import Keyring, make_key
 from burnish.store.traffic import change_traffic, current_traffic, roll_back
 
 CALLERS = 64
@@ -214,6 +216,34 @@ async def idle(seconds: float = 30, times: int = 10_000) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+async def keys(seconds: float = 0, times: int = 20) -> None:
+    """Time to refuse keys that are wrong from their first character, or in their last alone."""
+    chance, medians = random.Random(0), []
+    for _ in range(times):
+        with tempfile.TemporaryDirectory() as held:
+            database = connect(Path(held) / "burnish.db")
+            _, right = make_key(database, "one", ["answer"])
+            ring = Keyring(database)
+            database.dispose()
+        at = right.index("-", 3) + 1  # where the secret begins
+        wrong = [
+            right[:place] + ("B" if right[place] == "A" else "A") + right[place + 1 :]
+            for place in (at, len(right) - 1)
+        ]
+        spent: list[list[int]] = [[], []]
+        for _ in range(20_000):
+            for which in chance.sample((0, 1), 2):
+                began = time.perf_counter_ns()
+                ring.find(wrong[which])
+                spent[which].append(time.perf_counter_ns() - began)
+        medians.append(tuple(map(median, spent)))
+    apart = sorted(last - first for first, last in medians)
+    print(
+        f"{times} keys: {median(first for first, _ in medians):.0f} ns where the first character "
+        f"is wrong; {median(apart):+.0f} ns ({apart[0]:+.0f} to {apart[-1]:+.0f}) in the last alone"
+    )
+
+
 async def clients(seconds: float = 5, times: int = 3) -> None:
     """Requests a second of one process that asks an instant engine, 64 at once."""
     import aiohttp
@@ -254,7 +284,7 @@ async def _rate(ask: Callable[[], Awaitable[None]], seconds: float) -> float:
 
 WHAT = {
     "overhead": overhead, "throughput": throughput, "promotions": promotions, "kills": kills,
-    "soak": soak, "idle": idle, "clients": clients,
+    "soak": soak, "idle": idle, "keys": keys, "clients": clients,
 }  # fmt: skip
 
 
