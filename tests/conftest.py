@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ _BESIDE = TESTS.parent.parent / "shared" / "data"
 if "BURNISH_DATA" not in os.environ and _BESIDE.is_dir():
     os.environ["BURNISH_DATA"] = str(_BESIDE)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_calibrations() -> Iterator[None]:
+    """Every new workspace measures the machine; here each rate for an instant."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("burnish.base.speed._SECONDS", 0.0)
+        yield
 
 
 @pytest.fixture(scope="session")
