@@ -45,7 +45,9 @@ def tracked(tmp_path: Path, base: Path, tracker: str) -> tuple[Workspace, Run, R
     run = pipeline.run_train(workspace)
     assert run.resumed == 1
     assert json.loads(workspace.path(run, FILE).read_text()) == known
-    report = pipeline.run_evaluate(workspace)
+    told: list[Event] = []
+    report = pipeline.run_evaluate(workspace, progress=told.append)
+    assert not [event for event in told if "was not told" in event.message]
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
