@@ -2,7 +2,7 @@
 
     python bench/generation_speed.py WORKSPACE [--dtype float32] [--repeats 3]
 
-The newest run's merged weights answer its first test prompts greedily, each engine in a process of
+The newest run's merged weights answer its first validation prompts greedily, each engine in a process of
 its own, in turn; loading and a first batch are not counted. transformers generates in batches of 16
 sorted by length; vLLM (its CPU build, found by VLLM_PYTHON) gets all prompts at once, prefix cache
 on, as many sequences together as --together says. Prints a Markdown table of medians and how many
@@ -68,7 +68,7 @@ def _prepare(given: argparse.Namespace, folder: Path) -> None:
     dataset = next(d for d in workspace.records(Dataset) if d.hash == run.parents["dataset"])
     chosen = next(b for b in workspace.records(BaseChoice) if b.hash == run.parents["base"])
     renderer = renderer_of(task, chosen)
-    examples = read_split(workspace, dataset, "test")[: given.n]
+    examples = read_split(workspace, dataset, "validation")[: given.n]
     prompts = [renderer.prompt(example, answer_tokens=0).ids for example in examples]
     end = end_tokens(Path(chosen.path), renderer.tokenizer)
     wide = task.train.model_copy(update={"dtype": "float32"})
