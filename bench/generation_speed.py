@@ -3,10 +3,10 @@
     python bench/generation_speed.py WORKSPACE [--dtype float32] [--repeats 3]
 
 The newest run's merged weights answer its first validation prompts greedily, each engine in a
-process of its own, in turn; loading and a first batch are not counted. transformers generates in batches of 16
-sorted by length; vLLM (its CPU build, found by VLLM_PYTHON) gets all prompts at once, prefix cache
-on, as many sequences together as --together says. Prints a Markdown table of medians and how many
-answers are word for word those of Burnish; let nothing else run.
+process of its own, in turn; loading and a first batch are not counted. transformers generates in
+batches of 16 sorted by length; vLLM (its CPU build, found by VLLM_PYTHON) gets all prompts at once,
+prefix cache on, as many sequences together as --together says. Prints a Markdown table of medians
+and how many answers are word for word those of Burnish; let nothing else run.
 
 The workspace is made like this, from BURNISH_DATA (docs/data-sets.md):
 
