@@ -99,9 +99,7 @@ def _transformers(deployment: Deployment, port: int, load: Load) -> Line:
             *module, deployment.weights, "--continuous-batching", "--cb-num-blocks", str(pages),
             "--cb-max-batch-tokens", str(_BATCH_TOKENS), "--host", LOOPBACK, "--port", str(port),
         ]  # fmt: skip
-    # Threads that spin while they wait take the cores from an engine beside it (docs/serving.md).
-    waits = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
-    return line, {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"} | waits
+    return line, {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 
 def _vllm(deployment: Deployment, port: int, load: Load) -> Line:
