@@ -32,6 +32,9 @@ _SECTIONS = {
     "evaluate": "How the systems are compared on the sealed test split.",
     "people": "What people are asked about the answers: burnish evaluate --human",
     "judge": "A model that compares answers: burnish evaluate --judge",
+    "serve": "Who answers for burnish serve, and what it keeps.",
+    "watch": "What burnish watch compares, and how often it may be wrong.",
+    "retune": "When burnish retune tunes again, and how far it goes by itself.",
     "compare": "Further models behind a URL, to compare with.",
 }
 _ALWAYS = {

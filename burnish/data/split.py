@@ -61,9 +61,10 @@ def split(
             hint="add examples with other inputs, or leave out `group` under `data:`",
         )
     placed = _place(units, [name for name in ("test", "validation") if name in cut], task)
+    names: tuple[SplitName, ...] = ("train", "validation", "test")
     splits = {
         name: in_order(row for unit in placed[name] for row in unit.rows)
-        for name in ("train", "validation", "test")
+        for name in names
         if name in placed
     }
     where = {row.at: name for name, members in splits.items() for row in members} if loose else {}

@@ -23,6 +23,15 @@ from burnish.records.measures import Abstention, ConfidenceBin, Reliability, Wri
 from burnish.records.preflight import Cost, Piece, Preflight, ShownExample
 from burnish.records.probe import Probe, ProbedBase, ProbedPrompt
 from burnish.records.record import Git, Record, canonical_hash
+from burnish.records.retune import (
+    Compared,
+    Gain,
+    Gathered,
+    Queued,
+    Retune,
+    StageDecision,
+    Why,
+)
 from burnish.records.search import SearchReport, SeedReport, Trial
 from burnish.records.serving import (
     Deployment,
@@ -93,6 +102,15 @@ from burnish.records.task import (
     TrainSettings,
     Use,
 )
+from burnish.records.watch import (
+    Explanation,
+    Family,
+    MovedShare,
+    ShownRequest,
+    Signal,
+    Watch,
+)
+from burnish.records.watch_settings import Auto, RetuneSettings, WatchSettings
 
 __all__ = [
     "CLEANING_RULES",
@@ -103,6 +121,7 @@ __all__ = [
     "Allowed",
     "Answer",
     "AnsweredExample",
+    "Auto",
     "BaseChoice",
     "Biases",
     "Bounds",
@@ -112,6 +131,7 @@ __all__ = [
     "CheckSettings",
     "CleaningRule",
     "CompareSettings",
+    "Compared",
     "Condition",
     "ConfidenceBin",
     "Cost",
@@ -130,12 +150,16 @@ __all__ = [
     "Event",
     "Example",
     "Exchange",
+    "Explanation",
     "Export",
     "ExportForm",
+    "Family",
     "Feedback",
     "Finding",
     "FindingKind",
     "Forgetting",
+    "Gain",
+    "Gathered",
     "Git",
     "Graded",
     "JudgeReport",
@@ -148,6 +172,7 @@ __all__ = [
     "Message",
     "Method",
     "MetricName",
+    "MovedShare",
     "NeedsSettings",
     "Opening",
     "PairVerdict",
@@ -165,9 +190,12 @@ __all__ = [
     "PromptSettings",
     "ProviderJob",
     "ProviderSettings",
+    "Queued",
     "Record",
     "Reliability",
     "Report",
+    "Retune",
+    "RetuneSettings",
     "Review",
     "Role",
     "Route",
@@ -181,11 +209,14 @@ __all__ = [
     "Sheet",
     "Shortlist",
     "ShownExample",
+    "ShownRequest",
     "Side",
+    "Signal",
     "SliceScore",
     "Slices",
     "Split",
     "SplitName",
+    "StageDecision",
     "SystemName",
     "SystemResult",
     "Table",
@@ -203,6 +234,9 @@ __all__ = [
     "UsedExample",
     "Verdict",
     "Vote",
+    "Watch",
+    "WatchSettings",
+    "Why",
     "WinRate",
     "Writing",
     "canonical_hash",

@@ -12,7 +12,8 @@ from burnish.records.shortlist import LicenceVerdict
 from burnish.records.slices import Slices
 from burnish.records.task import EvaluateSettings, PassMark, PromptSettings, TaskKind, TrainSettings
 
-SplitName = Literal["train", "validation", "test"]
+SplitName = Literal["train", "validation", "test", "fresh"]
+"""`fresh` is a later test split, of gathered examples; sealed like the first."""
 Decision = Literal["ship", "don't ship", "not enough data"]
 
 

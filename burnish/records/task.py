@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from burnish.records.watch_settings import RetuneSettings, WatchSettings
+
 TaskKind = Literal["classify", "summarize", "answer", "extract", "generate"]
 MetricName = Literal[
     "accuracy", "macro_f1", "micro_f1",
@@ -459,6 +461,8 @@ class Task(_Settings):
     people: PeopleSettings = PeopleSettings()
     judge: JudgeSettings = JudgeSettings()
     serve: ServeSettings = ServeSettings()
+    watch: WatchSettings = WatchSettings()
+    retune: RetuneSettings = RetuneSettings()
     compare: tuple[CompareSettings, ...] = Field(
         (), description="Further models to compare with, each as under compare below."
     )

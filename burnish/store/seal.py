@@ -54,12 +54,19 @@ def outline(workspace: Workspace, dataset: Dataset, split: SplitName) -> list[Ex
 
 
 def open_test(
-    workspace: Workspace, dataset: Dataset, *, reason: str
+    workspace: Workspace,
+    dataset: Dataset,
+    *,
+    reason: str,
+    split: Literal["test", "fresh"] = "test",
 ) -> tuple[list[Example], tuple[Opening, ...]]:
     """Open the sealed test split and put the opening on record.
 
     An opening with the same reason as one before it (an evaluation taken up again after it was
     killed) is the same opening.
+
+    Args:
+        split: `fresh` is the later test split of a data set that was extended by gathered examples.
 
     Returns:
         The test examples, and every opening so far, this one last.
@@ -67,8 +74,8 @@ def open_test(
     Raises:
         SealError: the file is not the one that was sealed.
     """
-    examples = _read(workspace, dataset, "test")
-    seal = dataset.splits["test"].sha256
+    examples = _read(workspace, dataset, split)
+    seal = dataset.splits[split].sha256
     engine = connect(workspace.database)
     try:
         with Session(engine) as session, session.begin():

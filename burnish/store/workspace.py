@@ -17,6 +17,11 @@ reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html
                             judge.json  judge.jsonl  people.json
 exports/<id>/               record.json  adapter/ (or model/, or recipe/)
 deployments/<id>/            record.json  engine.log
+watches/<id>/               record.json: one window of the request log
+watch.html                  all windows so far
+queue.jsonl                 exchanges worth labelling
+gathered.jsonl              examples that came out of serving
+retunes/<id>/               record.json  retune.md
 burnish.db                  openings of the test split, votes of people, API keys, traffic, request
                             log, feedback
 """
@@ -36,7 +41,18 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from burnish.errors import WorkspaceError
-from burnish.records import BaseChoice, Dataset, Deployment, Export, Git, Record, Report, Run
+from burnish.records import (
+    BaseChoice,
+    Dataset,
+    Deployment,
+    Export,
+    Git,
+    Record,
+    Report,
+    Retune,
+    Run,
+    Watch,
+)
 from burnish.store.files import disk_errors, sha256_file, write_text
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -48,6 +64,8 @@ _FOLDERS: dict[type[Record], str] = {
     Report: "reports",
     Export: "exports",
     Deployment: "deployments",
+    Watch: "watches",
+    Retune: "retunes",
 }
 _PACKAGES = (
     "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",
@@ -79,6 +97,21 @@ class Workspace:
     def speed(self) -> Path:
         """How fast this machine computes, as `burnish base --list` measured it."""
         return self.folder / "speed.json"
+
+    @property
+    def watch_page(self) -> Path:
+        """The picture of all windows of the request log so far."""
+        return self.folder / "watch.html"
+
+    @property
+    def queue(self) -> Path:
+        """Exchanges worth labelling, with room for the right answer."""
+        return self.folder / "queue.jsonl"
+
+    @property
+    def gathered(self) -> Path:
+        """Examples that came out of serving."""
+        return self.folder / "gathered.jsonl"
 
     @property
     def database(self) -> Path:
