@@ -1,6 +1,6 @@
-"""The brief's run against another run of the same workspace, on the same sealed test split.
+"""Two runs of a workspace, such as the brief's and another one, on the same sealed test split.
 
-Reads runs and their reports; writes against-<run>.json beside the report of the brief's run.
+Reads runs and their reports; writes against-<run>.json beside the report of the first.
 """
 
 from burnish.errors import EvaluationError
@@ -20,8 +20,6 @@ def run_against(workspace: Workspace, other: str, *, progress: Progress | None =
     Raises:
         EvaluationError: no such run, or it was not evaluated on this test split.
     """
-    from burnish.evaluate.against import compare_runs
-
     chosen = _run(workspace, other)
     report = run_evaluate(workspace, progress=progress)
     with workspace.locked():
@@ -32,7 +30,6 @@ def run_against(workspace: Workspace, other: str, *, progress: Progress | None =
                 hint=_others(workspace, own.id),
             )
         data = report.parents["dataset"]
-        dataset = next(each for each in workspace.records(Dataset) if each.hash == data)
         before = [
             each
             for each in workspace.records(Report)
@@ -45,11 +42,31 @@ def run_against(workspace: Workspace, other: str, *, progress: Progress | None =
                 f"Run {chosen.id} was evaluated {told}.",
                 hint="set the brief to what it was for that run and type burnish evaluate",
             )
-        task = task_of(workspace)
-        found = compare_runs(workspace, task, dataset, (own, report), (chosen, same[-1]))
-        path = workspace.path(report, f"against-{chosen.id}.json")
-        write_text(path, found.model_dump_json(indent=2) + "\n")
-        return found
+        return _pair(workspace, (own, report), (chosen, same[-1]))
+
+
+def pair_runs(workspace: Workspace, one: tuple[Run, Report], other: tuple[Run, Report]) -> Against:
+    """The first run minus the other, by the answers in their reports; the test split is opened.
+
+    Raises:
+        EvaluationError: the reports are not about the same test examples.
+    """
+    with workspace.locked():
+        return _pair(workspace, one, other)
+
+
+def _pair(workspace: Workspace, one: tuple[Run, Report], other: tuple[Run, Report]) -> Against:
+    from burnish.evaluate.against import compare_runs
+
+    report = one[1]
+    data = report.parents["dataset"]
+    dataset = next(each for each in workspace.records(Dataset) if each.hash == data)
+    asked = {"metric": report.metric, "kind": report.task_kind, "evaluate": report.settings}
+    task = task_of(workspace).model_copy(update=asked)
+    found = compare_runs(workspace, task, dataset, one, other)
+    path = workspace.path(report, f"against-{other[0].id}.json")
+    write_text(path, found.model_dump_json(indent=2) + "\n")
+    return found
 
 
 def _run(workspace: Workspace, name: str) -> Run:

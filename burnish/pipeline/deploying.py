@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from burnish.errors import DeployError
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.pruning import pruned_sentence
 from burnish.pipeline.stepping import task_of
 from burnish.records import BaseChoice, Dataset, Export, Report, Run, Task
 from burnish.store import Workspace, read_split
@@ -165,10 +166,19 @@ def _exported(workspace: Workspace, run: Run) -> "ModelSource":
     merged = [
         export
         for export in workspace.records(Export)
-        if export.status == "complete" and export.form == "merged" and export.run == run.id
+        if export.status == "complete"
+        and export.form == "merged"
+        and export.run == run.id
+        and workspace.pruned(export) is None
     ]
     if merged:
         return read_source(str(workspace.path(merged[-1], "model")))
+    if told := pruned_sentence(workspace, run):
+        raise DeployError(
+            told,
+            hint="burnish run tunes it again where the brief is as it was; or name where the model "
+            "lies with --model",
+        )
     if run.weights == "model":
         return read_source(str(workspace.path(run, "model")))
     raise DeployError(

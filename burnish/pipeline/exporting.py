@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BaseModelError, ExportError
+from burnish.pipeline.pruning import pruned_sentence
 from burnish.pipeline.stepping import skip, step, task_of
 from burnish.pipeline.steps import hub_id_of
 from burnish.records import (
@@ -78,7 +79,7 @@ def find_run(workspace: Workspace, name: str | None) -> Run:
     """A complete run with weights of its own, by its id or how it begins; None is the newest.
 
     Raises:
-        ExportError: there is none, or several begin so, or a provider has its weights.
+        ExportError: there is none, or several begin so, or its weights were pruned or a provider's.
     """
     runs = [run for run in workspace.records(Run) if run.status == "complete"]
     exact = [run for run in runs if run.id == name]
@@ -95,6 +96,8 @@ def find_run(workspace: Workspace, name: str | None) -> Run:
             "away.",
             hint="tune a base that runs here; burnish base --list ranks them",
         )
+    if told := pruned_sentence(workspace, found[-1]):
+        raise ExportError(told, hint="burnish run tunes it again where the brief is as it was")
     return found[-1]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from burnish.records.watch_settings import RetuneSettings, WatchSettings
+from burnish.records.watch_settings import HistorySettings, RetuneSettings, WatchSettings
 
 TaskKind = Literal["classify", "summarize", "answer", "extract", "generate"]
 MetricName = Literal[
@@ -463,6 +463,7 @@ class Task(_Settings):
     serve: ServeSettings = ServeSettings()
     watch: WatchSettings = WatchSettings()
     retune: RetuneSettings = RetuneSettings()
+    history: HistorySettings = HistorySettings()
     compare: tuple[CompareSettings, ...] = Field(
         (), description="Further models to compare with, each as under compare below."
     )
