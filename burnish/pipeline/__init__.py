@@ -1,8 +1,10 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
 from burnish.pipeline.against import run_against
+from burnish.pipeline.comparing import compare_runs
 from burnish.pipeline.deploying import run_deploy
 from burnish.pipeline.exporting import run_export
+from burnish.pipeline.history import read_history, read_run_history
 from burnish.pipeline.judgements import (
     human_page,
     human_results,
@@ -10,8 +12,10 @@ from burnish.pipeline.judgements import (
     run_judge,
     write_human_sheet,
 )
+from burnish.pipeline.mirroring import mirror
 from burnish.pipeline.probing import run_probe
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
+from burnish.pipeline.pruning import prune
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.serving import (
     add_key,
@@ -42,6 +46,7 @@ __all__ = [
     "cancel_train",
     "demo",
     "deploy",
+    "compare_runs",
     "diff_data",
     "drop_key",
     "export_data",
@@ -53,8 +58,12 @@ __all__ = [
     "list_keys",
     "promote",
     "read_changes",
+    "mirror",
     "rollback",
+    "prune",
     "run",
+    "read_history",
+    "read_run_history",
     "run_against",
     "run_base",
     "run_data",

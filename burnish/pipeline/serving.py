@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from burnish.errors import ServingError
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.pruning import pruned_sentence, refuse_pruned_deployments
 from burnish.pipeline.stepping import AnyRecord, step, task_of
 from burnish.records import (
     BaseChoice,
@@ -143,6 +144,7 @@ def deploy(
     tell = progress or silent
     task = task_of(workspace)
     found = _run(workspace, run)
+    _refuse_pruned(workspace, found)
     report = _report(workspace, found)
     _refuse_unshipped(found, report, overrule)
     kind, fields = _engine_fields(workspace, task, found, engine or task.serve.engine, tell)
@@ -209,11 +211,14 @@ def rollback(workspace: Workspace, *, reason: str = "") -> Traffic:
     """Let those answer again who did before the last change.
 
     Raises:
-        WorkspaceError: there was nobody.
+        WorkspaceError: there was nobody, or the weights of one who did were pruned.
     """
-    from burnish.store.traffic import roll_back
+    from burnish.store.traffic import roll_back, state_before
 
     with _database(workspace) as database:
+        back = state_before(database)[1]
+        names = [*(route.deployment for route in back.routes), *back.shadow]
+        refuse_pruned_deployments(workspace, names)
         return roll_back(database, reason=reason or "burnish rollback")
 
 
@@ -255,6 +260,7 @@ def _served(workspace: Workspace, task: Task, name: str) -> "Served":
 
     deployment = _deployment(workspace, name)
     run = _run(workspace, deployment.run)
+    _refuse_pruned(workspace, run)
     dataset = _parent(workspace, Dataset, run.parents["dataset"])
     chosen = _parent(workspace, BaseChoice, run.parents["base"])
     own = task.model_copy(update={"prompt": run.prompt})
@@ -382,6 +388,15 @@ def _refuse_unshipped(run: Run, report: Report | None, overrule: str) -> None:
         f"The verdict on run {run.id} is: {verdict.decision}. {verdict.reason}",
         hint='serve it all the same with --overrule "your reason", which stands on record',
     )
+
+
+def _refuse_pruned(workspace: Workspace, run: Run) -> None:
+    if told := pruned_sentence(workspace, run):
+        raise ServingError(
+            told,
+            hint="burnish run tunes it again where the brief is as it was; burnish history shows "
+            "which runs still have their weights",
+        )
 
 
 def _refuse_unpromoted(workspace: Workspace, now: Traffic, name: str) -> None:

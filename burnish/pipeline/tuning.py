@@ -9,6 +9,7 @@ from burnish.pipeline.data import renderer_of
 from burnish.pipeline.preflight import preflight_of
 from burnish.pipeline.stepping import skip, step
 from burnish.records import (
+from burnish.pipeline.pruning import pruned_sentence
     BaseChoice,
     Dataset,
     Event,
@@ -49,6 +50,9 @@ def make_run(
     from burnish.train.splits import render_splits
     from burnish.train.tune import tune
 
+    for run in workspace.records(Run):
+        if run.inputs_hash == inputs_hash and (told := pruned_sentence(workspace, run)):
+            progress(Event("train", f"{told} It is tuned again."))
     renderer = renderer_of(task, chosen)
     with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
         splits = render_splits(workspace, dataset, renderer, max_length=task.train.max_length)

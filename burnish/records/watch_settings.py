@@ -1,4 +1,5 @@
-"""The brief's sections on what comes after: `watch` the requests, and `retune` on what was learned.
+"""The brief's sections on what comes after: `watch` the requests, `retune` on what was learned, and
+`history`, what stays of it all.
 
 They stand in a file of their own, and in the brief beside `serve`.
 """
@@ -87,3 +88,20 @@ class RetuneSettings(_Settings):
         if list(self.stages) != sorted(set(self.stages)) or self.stages[-1] != 1:
             raise ValueError("stages must rise and end with 1, as in [0.1, 0.5, 1.0]")
         return self
+
+
+class HistorySettings(_Settings):
+    """What `burnish history --prune` leaves, and where runs are mirrored to."""
+
+    keep_runs: int = Field(5, ge=1, description="Newest runs whose weights stay in any case.")
+    keep_days: int = Field(
+        30, ge=0, description="Days for which a run's weights stay after it last answered."
+    )
+    keep_champions: int = Field(
+        1, ge=1, description="Former champions that `burnish rollback` can still bring back."
+    )
+    mlflow: str | None = Field(
+        None,
+        description="MLflow whose model registry mirrors runs, verdicts and traffic: a URI, a "
+        "folder, or environment, which takes MLFLOW_TRACKING_URI.",
+    )

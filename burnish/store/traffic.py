@@ -47,6 +47,16 @@ def roll_back(engine: Engine, *, reason: str) -> Traffic:
     Raises:
         WorkspaceError: there is none.
     """
+    newest, back = state_before(engine)
+    return _append(engine, newest, back.after, back.routes, back.shadow, reason)
+
+
+def state_before(engine: Engine) -> tuple[Traffic, Traffic]:
+    """The newest state, and the one that a roll-back would bring back.
+
+    Raises:
+        WorkspaceError: there is none.
+    """
     states = {state.number: state for state in read_traffic(engine)}
     newest = states[max(states)] if states else None
     back = states.get(newest.after or 0) if newest else None
@@ -55,7 +65,7 @@ def roll_back(engine: Engine, *, reason: str) -> Traffic:
             "There is nothing to roll back to: no other deployment answered before this one.",
             hint="burnish promote RUN changes who answers",
         )
-    return _append(engine, newest, back.after, back.routes, back.shadow, reason)
+    return newest, back
 
 
 def mark_applied(engine: Engine, number: int) -> None:

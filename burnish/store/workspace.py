@@ -23,6 +23,7 @@ queue.jsonl                 exchanges worth labelling
 gathered.jsonl              examples that came out of serving
 retunes/<id>/               record.json  retune.md
 burnish.db                  openings of the test split, votes of people, API keys, traffic, request
+(runs/ and exports/ also    pruned.json, where the weights were removed)
                             log, feedback
 """
 
@@ -48,6 +49,7 @@ from burnish.records import (
     Export,
     Git,
     Record,
+    Pruned,
     Report,
     Retune,
     Run,
@@ -68,6 +70,9 @@ _FOLDERS: dict[type[Record], str] = {
     Retune: "retunes",
 }
 _PACKAGES = (
+_RECORD = "record.json"
+_PRUNED = "pruned.json"
+_PREFLIGHT = "preflight.html"
     "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",
 )  # fmt: skip
 
@@ -165,26 +170,60 @@ class Workspace:
 
     def records(self, kind: type[AnyRecord]) -> list[AnyRecord]:
         """All records of a kind, oldest first."""
-        found = []
-        for path in (self.folder / _FOLDERS[kind]).glob("*/record.json"):
-            try:
-                found.append(kind.model_validate_json(path.read_bytes()))
-            except ValidationError as error:
-                raise WorkspaceError(
-                    f"{path} is not a record of this version of Burnish.",
-                    hint=f"move {path.parent} away; the step will be done again",
-                ) from error
+        found = [_read(kind, path) for path in (self.folder / _FOLDERS[kind]).glob(f"*/{_RECORD}")]
         return sorted(found, key=lambda record: (record.started_at, record.id))
 
     def find_complete(self, kind: type[AnyRecord], inputs_hash: str) -> AnyRecord | None:
         """The newest complete record that was made from exactly these inputs and is still whole.
 
-        A record whose files were changed or removed since does not count.
+        A record whose files were changed, removed or pruned since does not count.
         """
         for record in reversed(self.records(kind)):
             if record.inputs_hash == inputs_hash and record.status == "complete":
                 files = {self.path(record, name): seal for name, seal in record.files.items()}
                 if all(path.exists() and sha256_file(path) == files[path] for path in files):
+    def survey(self, kind: type[AnyRecord]) -> tuple[list[AnyRecord], list[str]]:
+        """The records of a kind that can be read, oldest first, and a sentence for each fault."""
+        found, faults = [], []
+        for folder in sorted((self.folder / _FOLDERS[kind]).glob("*")):
+            if not folder.is_dir():
+                continue
+            name = folder.relative_to(self.folder)
+            try:
+                record = _read(kind, folder / _RECORD)
+            except FileNotFoundError:
+                # The page of a preflight lies where a run may be one day.
+                if {path.name for path in folder.glob("*")} - {_PREFLIGHT}:
+                    faults.append(f"{name} holds no {_RECORD}.")
+            except WorkspaceError:
+                faults.append(f"{name}/{_RECORD} is damaged, or of another version of Burnish.")
+            except OSError as error:
+                faults.append(f"{name}/{_RECORD} cannot be read: {error.strerror}.")
+            else:
+                if record.id == folder.name:
+                    found.append(record)
+                else:
+                    faults.append(f"{name} holds the record of {record.id}; it is passed over.")
+        return sorted(found, key=lambda record: (record.started_at, record.id)), faults
+
+    def pruned(self, record: Record) -> Pruned | None:
+        """When and why the weights of a record were removed; None where they were not."""
+        path = self.path(record, _PRUNED)
+        try:
+            return Pruned.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError):
+            return Pruned(at="", why=f"{path} cannot be read", files={})
+
+    def mark_pruned(self, record: Record, pruned: Pruned | None) -> None:
+        """Put on record that a record's weights go; None takes that back, while they are there."""
+        path = self.path(record, _PRUNED)
+        if pruned is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_text(path, pruned.model_dump_json(indent=2) + "\n")
+
                     return record
         return None
 
@@ -192,6 +231,8 @@ class Workspace:
         self,
         kind: type[AnyRecord],
         inputs_hash: str,
+                if self.pruned(record):  # its files may be half gone
+                    continue
         *,
         parents: dict[str, str],
         seed: int,
@@ -214,6 +255,7 @@ class Workspace:
                     "parents": parents,
                     "seed": seed,
                     "started_at": now(),
+            self.mark_pruned(record, None)
                     "packages": _packages(),
                     "git": _git(),
                     **fields,
@@ -276,6 +318,16 @@ def _packages() -> dict[str, str]:
     versions = {"python": platform.python_version(), "platform": sys.platform}
     for name in _PACKAGES:
         try:
+def _read(kind: type[AnyRecord], path: Path) -> AnyRecord:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise WorkspaceError(
+            f"{path} is not a record of this version of Burnish.",
+            hint=f"move {path.parent} away; the step will be done again",
+        ) from error
+
+
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
