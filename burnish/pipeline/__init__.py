@@ -14,8 +14,8 @@ from burnish.pipeline.judgements import (
 )
 from burnish.pipeline.mirroring import mirror
 from burnish.pipeline.probing import run_probe
-from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.pruning import prune
+from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.serving import (
     add_key,
@@ -44,9 +44,9 @@ from burnish.pipeline.steps import (
 __all__ = [
     "add_key",
     "cancel_train",
+    "compare_runs",
     "demo",
     "deploy",
-    "compare_runs",
     "diff_data",
     "drop_key",
     "export_data",
@@ -56,14 +56,14 @@ __all__ = [
     "import_human_sheet",
     "init",
     "list_keys",
-    "promote",
-    "read_changes",
     "mirror",
-    "rollback",
+    "promote",
     "prune",
-    "run",
+    "read_changes",
     "read_history",
     "read_run_history",
+    "rollback",
+    "run",
     "run_against",
     "run_base",
     "run_data",

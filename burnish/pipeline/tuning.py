@@ -7,9 +7,9 @@ stopped one goes on.
 from burnish.errors import TrainingError
 from burnish.pipeline.data import renderer_of
 from burnish.pipeline.preflight import preflight_of
+from burnish.pipeline.pruning import pruned_sentence
 from burnish.pipeline.stepping import skip, step
 from burnish.records import (
-from burnish.pipeline.pruning import pruned_sentence
     BaseChoice,
     Dataset,
     Event,
@@ -34,6 +34,9 @@ def make_run(
     parents, inputs_hash = inputs_of(task, dataset, chosen)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
         return skip(found, "train", _loss(found), progress)
+    for run in workspace.records(Run):
+        if run.inputs_hash == inputs_hash and (told := pruned_sentence(workspace, run)):
+            progress(Event("train", f"{told} It is tuned again."))
     fields = {"settings": task.train, "prompt": task.prompt, "base": chosen.name}
     if chosen.source == "provider":
         from burnish.base.provider import tune_hosted
@@ -50,9 +53,6 @@ def make_run(
     from burnish.train.splits import render_splits
     from burnish.train.tune import tune
 
-    for run in workspace.records(Run):
-        if run.inputs_hash == inputs_hash and (told := pruned_sentence(workspace, run)):
-            progress(Event("train", f"{told} It is tuned again."))
     renderer = renderer_of(task, chosen)
     with step(workspace, Run, inputs_hash, parents, task.seed, fields) as record:
         splits = render_splits(workspace, dataset, renderer, max_length=task.train.max_length)

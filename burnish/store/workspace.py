@@ -22,8 +22,8 @@ watch.html                  all windows so far
 queue.jsonl                 exchanges worth labelling
 gathered.jsonl              examples that came out of serving
 retunes/<id>/               record.json  retune.md
-burnish.db                  openings of the test split, votes of people, API keys, traffic, request
 (runs/ and exports/ also    pruned.json, where the weights were removed)
+burnish.db                  openings of the test split, votes of people, API keys, traffic, request
                             log, feedback
 """
 
@@ -48,8 +48,8 @@ from burnish.records import (
     Deployment,
     Export,
     Git,
-    Record,
     Pruned,
+    Record,
     Report,
     Retune,
     Run,
@@ -69,10 +69,10 @@ _FOLDERS: dict[type[Record], str] = {
     Watch: "watches",
     Retune: "retunes",
 }
-_PACKAGES = (
 _RECORD = "record.json"
 _PRUNED = "pruned.json"
 _PREFLIGHT = "preflight.html"
+_PACKAGES = (
     "burnish", "torch", "transformers", "peft", "accelerate", "tokenizers", "numpy", "httpx",
 )  # fmt: skip
 
@@ -173,15 +173,6 @@ class Workspace:
         found = [_read(kind, path) for path in (self.folder / _FOLDERS[kind]).glob(f"*/{_RECORD}")]
         return sorted(found, key=lambda record: (record.started_at, record.id))
 
-    def find_complete(self, kind: type[AnyRecord], inputs_hash: str) -> AnyRecord | None:
-        """The newest complete record that was made from exactly these inputs and is still whole.
-
-        A record whose files were changed, removed or pruned since does not count.
-        """
-        for record in reversed(self.records(kind)):
-            if record.inputs_hash == inputs_hash and record.status == "complete":
-                files = {self.path(record, name): seal for name, seal in record.files.items()}
-                if all(path.exists() and sha256_file(path) == files[path] for path in files):
     def survey(self, kind: type[AnyRecord]) -> tuple[list[AnyRecord], list[str]]:
         """The records of a kind that can be read, oldest first, and a sentence for each fault."""
         found, faults = [], []
@@ -224,6 +215,17 @@ class Workspace:
         else:
             write_text(path, pruned.model_dump_json(indent=2) + "\n")
 
+    def find_complete(self, kind: type[AnyRecord], inputs_hash: str) -> AnyRecord | None:
+        """The newest complete record that was made from exactly these inputs and is still whole.
+
+        A record whose files were changed, removed or pruned since does not count.
+        """
+        for record in reversed(self.records(kind)):
+            if record.inputs_hash == inputs_hash and record.status == "complete":
+                if self.pruned(record):  # its files may be half gone
+                    continue
+                files = {self.path(record, name): seal for name, seal in record.files.items()}
+                if all(path.exists() and sha256_file(path) == files[path] for path in files):
                     return record
         return None
 
@@ -231,8 +233,6 @@ class Workspace:
         self,
         kind: type[AnyRecord],
         inputs_hash: str,
-                if self.pruned(record):  # its files may be half gone
-                    continue
         *,
         parents: dict[str, str],
         seed: int,
@@ -246,6 +246,7 @@ class Workspace:
         unfinished = self._unfinished(kind, inputs_hash)
         if unfinished:
             record = unfinished[-1].model_copy(update={"status": "started", "error": None})
+            self.mark_pruned(record, None)
         else:
             record = kind.model_validate(
                 {
@@ -255,7 +256,6 @@ class Workspace:
                     "parents": parents,
                     "seed": seed,
                     "started_at": now(),
-            self.mark_pruned(record, None)
                     "packages": _packages(),
                     "git": _git(),
                     **fields,
@@ -309,15 +309,6 @@ class Workspace:
             number += 1
 
 
-def now() -> str:
-    """The time in UTC, to the second, in ISO 8601."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _packages() -> dict[str, str]:
-    versions = {"python": platform.python_version(), "platform": sys.platform}
-    for name in _PACKAGES:
-        try:
 def _read(kind: type[AnyRecord], path: Path) -> AnyRecord:
     try:
         return kind.model_validate_json(path.read_bytes())
@@ -328,6 +319,15 @@ def _read(kind: type[AnyRecord], path: Path) -> AnyRecord:
         ) from error
 
 
+def now() -> str:
+    """The time in UTC, to the second, in ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _packages() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "platform": sys.platform}
+    for name in _PACKAGES:
+        try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
