@@ -5,6 +5,7 @@ here, so that training, evaluation and serving cannot disagree.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,15 @@ from burnish.records import Task
 
 NO_LABELS = "none"
 """What the model writes for an example of a multi-label task that carries no label."""
+
+_REFUSES = re.compile(
+    r"^\W*(?:(?:i'?m|i am|we'?re)\s+(?:very\s+|so\s+|really\s+)?(?:sorry|afraid|unable|not able)\b"
+    r"|sorry\b|apologies\b|i apologi[sz]e\b|unfortunately,?\s+i\b|as an ai\b"
+    r"|i\s+(?:really\s+)?(?:cannot|can'?t|can not|won'?t|am unable|do not have|don'?t have|"
+    r"must decline)\s+(?:to\s+)?(?:help|assist|answer|provide|do|comply|fulfil|complete|access|"
+    r"enough|the\s+(?:ability|information)|write|summari[sz]e|give|extract|classify|generate)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,11 @@ def parse(task: Task, text: str) -> Any:
         lines = [line.strip() for line in stripped.splitlines()]
         return sorted({line for line in lines if line and line != NO_LABELS})
     return stripped
+
+
+def refuses(text: str) -> bool:
+    """Whether an answer begins as a refusal does."""
+    return bool(_REFUSES.match(text.strip().replace("’", "'")))
 
 
 def _json_target(value: Any) -> Target:

@@ -3,22 +3,14 @@
 Reads answers and examples; writes nothing.
 """
 
-import re
 import statistics
 from collections.abc import Callable, Sequence
 
+from burnish.chat.answers import refuses
 from burnish.records import Answer, Example, Writing
 
 _GRAM = 4
 _LOOP = 0.5
-_REFUSES = re.compile(
-    r"^\W*(?:(?:i'?m|i am|we'?re)\s+(?:very\s+|so\s+|really\s+)?(?:sorry|afraid|unable|not able)\b"
-    r"|sorry\b|apologies\b|i apologi[sz]e\b|unfortunately,?\s+i\b|as an ai\b"
-    r"|i\s+(?:really\s+)?(?:cannot|can'?t|can not|won'?t|am unable|do not have|don'?t have|"
-    r"must decline)\s+(?:to\s+)?(?:help|assist|answer|provide|do|comply|fulfil|complete|access|"
-    r"enough|the\s+(?:ability|information)|write|summari[sz]e|give|extract|classify|generate)\b)",
-    re.IGNORECASE,
-)
 
 
 def count_writing(
@@ -48,11 +40,6 @@ def count_writing(
         reference_words=statistics.median(len(each.answer.split()) for each in examples),
         tokens=sum(counts) / len(counts) if counts else None,
     )
-
-
-def refuses(text: str) -> bool:
-    """Whether an answer begins as a refusal does."""
-    return bool(_REFUSES.match(text.strip().replace("’", "'")))
 
 
 def repetition(text: str) -> float:

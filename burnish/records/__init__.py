@@ -7,6 +7,7 @@ from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.export import Bounds, Export, ExportForm, Parity
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
 from burnish.records.forgetting import Forgetting
+from burnish.records.gathering import CallerDoubt, Gathering, Taken
 from burnish.records.history import (
     Answering,
     DataChange,
@@ -52,6 +53,7 @@ from burnish.records.retune import (
     Gathered,
     Queued,
     Retune,
+    StageAction,
     StageDecision,
     Why,
 )
@@ -128,10 +130,13 @@ from burnish.records.task import (
 from burnish.records.watch import (
     Explanation,
     Family,
+    Gauge,
     MovedShare,
+    OpenWindow,
     ShownRequest,
     Signal,
     Watch,
+    WatchOutcome,
 )
 from burnish.records.watch_settings import Auto, HistorySettings, RetuneSettings, WatchSettings
 
@@ -150,6 +155,7 @@ __all__ = [
     "Biases",
     "Bounds",
     "Calibration",
+    "CallerDoubt",
     "Candidate",
     "Change",
     "CheckSettings",
@@ -189,6 +195,8 @@ __all__ = [
     "Forgetting",
     "Gain",
     "Gathered",
+    "Gathering",
+    "Gauge",
     "Git",
     "Graded",
     "History",
@@ -206,6 +214,7 @@ __all__ = [
     "Mirrored",
     "MovedShare",
     "NeedsSettings",
+    "OpenWindow",
     "Opening",
     "PairVerdict",
     "Parity",
@@ -258,10 +267,12 @@ __all__ = [
     "Slices",
     "Split",
     "SplitName",
+    "StageAction",
     "StageDecision",
     "SystemName",
     "SystemResult",
     "Table",
+    "Taken",
     "Task",
     "TaskKind",
     "Thumb",
@@ -278,6 +289,7 @@ __all__ = [
     "Vote",
     "Watch",
     "WatchLine",
+    "WatchOutcome",
     "WatchSettings",
     "Weighed",
     "WeightsState",

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from burnish.records.record import Record
+from burnish.records.retune import StageDecision
 
 Family = Literal["input", "output", "performance", "operations"]
 """What a signal is about: what was asked, what was answered, how good and how smooth it was."""
@@ -121,3 +122,57 @@ class Watch(Record):
     signals: tuple[Signal, ...] = ()
     explanation: Explanation | None = None
     notes: tuple[str, ...] = ()
+
+
+class Gauge(_Part):
+    """How smoothly a window's requests went, kept for later windows to be compared with.
+
+    Attributes:
+        failed: answers with a status of 500 and above, of `n` by the run that answered most.
+        seconds: of a random sample of its answers.
+        good, bad: requests that callers rated, by thumb, score (4 and 5 are good) or correction.
+    """
+
+    n: int = 0
+    failed: int = 0
+    seconds: tuple[float, ...] = ()
+    good: int = 0
+    bad: int = 0
+
+
+class OpenWindow(_Part):
+    """The window that is not finished yet; nothing in it is an alarm.
+
+    Attributes:
+        requests: so far.
+        until: when it ends at the earliest.
+        changes: what streaming detectors noticed, in sentences.
+    """
+
+    since: str
+    until: str
+    requests: int
+    changes: tuple[str, ...] = ()
+
+
+class WatchOutcome(_Part):
+    """What one call of `burnish watch` did.
+
+    Attributes:
+        judged: windows that were finished since the last call, oldest first.
+        before: windows that had been judged until then.
+        open: the window under way; None where the log is empty.
+        notes: what a person should know beside that.
+        canary: what was decided about a run on its way to all requests.
+    """
+
+    judged: tuple[Watch, ...] = ()
+    before: int = 0
+    open: OpenWindow | None = None
+    notes: tuple[str, ...] = ()
+    canary: StageDecision | None = None
+
+    @property
+    def alarm(self) -> bool:
+        """Whether one of the judged windows is an alarm."""
+        return any(one.alarm for one in self.judged)

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import ColumnElement, Engine, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from burnish.records import Exchange, Feedback
@@ -44,6 +45,66 @@ def read_exchanges(engine: Engine, *, since: str = "", until: str = "9") -> Iter
         )
         for row in session.scalars(query):
             yield Exchange.model_validate({name: getattr(row, name) for name in _FIELDS})
+
+
+class Passed(NamedTuple):
+    """What counts of one exchange without its texts."""
+
+    id: str
+    at: str
+    run: str
+    status: int
+    seconds: float
+    readable: bool
+
+
+def pass_exchanges(engine: Engine, since: str, until: str) -> Iterator[Passed]:
+    """The exchanges of a span of time that callers saw, without texts, in no order.
+
+    A few thousand are in memory at once.
+
+    Args:
+        since, until: as for `read_exchanges`.
+    """
+    columns = (
+        ExchangeRow.id, ExchangeRow.at, ExchangeRow.run, ExchangeRow.status, ExchangeRow.seconds,
+        ExchangeRow.request.is_not(None),
+    )  # fmt: skip
+    query = select(*columns).where(*_seen(since, until))
+    with engine.connect() as connection:
+        for row in connection.execution_options(yield_per=10 * _AT_ONCE).execute(query):
+            yield Passed(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+
+
+def pick_exchanges(engine: Engine, names: Sequence[str]) -> list[Exchange]:
+    """Exchanges by id, oldest first; those that are gone are left out."""
+    found: list[Exchange] = []
+    with Session(engine) as session:
+        for start in range(0, len(names), _AT_ONCE):
+            query = select(ExchangeRow).where(ExchangeRow.id.in_(names[start : start + _AT_ONCE]))
+            found += [
+                Exchange.model_validate({name: getattr(row, name) for name in _FIELDS})
+                for row in session.scalars(query)
+            ]
+    return sorted(found, key=lambda one: (one.at, one.id))
+
+
+def count_exchanges(engine: Engine, since: str, until: str) -> int:
+    """How many exchanges callers saw in a span of time."""
+    with engine.connect() as connection:
+        query = select(func.count()).select_from(ExchangeRow).where(*_seen(since, until))
+        return connection.execute(query).scalar() or 0
+
+
+def first_exchange(engine: Engine, since: str = "") -> str | None:
+    """When the first exchange was that callers saw, from a time on; None where there is none."""
+    with engine.connect() as connection:
+        query = select(func.min(ExchangeRow.at)).where(*_seen(since, "9"))
+        return connection.execute(query).scalar()
+
+
+def _seen(since: str, until: str) -> tuple[ColumnElement[bool], ...]:
+    return ExchangeRow.at >= since, ExchangeRow.at < until, ExchangeRow.shadow.is_(False)
 
 
 def read_feedback(engine: Engine) -> list[Feedback]:

@@ -17,9 +17,10 @@ reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html
                             judge.json  judge.jsonl  people.json
 exports/<id>/               record.json  adapter/ (or model/, or recipe/)
 deployments/<id>/            record.json  engine.log
-watches/<id>/               record.json: one window of the request log
+watches/<id>/               record.json  gauge.json: one window of the request log
+watches/reference.jsonl     the log's first weeks, where later ones are compared with them
 watch.html                  all windows so far
-queue.jsonl                 exchanges worth labelling
+queue.jsonl  queue.csv      exchanges worth labelling
 gathered.jsonl              examples that came out of serving
 retunes/<id>/               record.json  retune.md
 (runs/ and exports/ also    pruned.json, where the weights were removed)
@@ -109,9 +110,19 @@ class Workspace:
         return self.folder / "watch.html"
 
     @property
+    def watch_reference(self) -> Path:
+        """The requests of the log's first weeks, where later ones are compared with them."""
+        return self.folder / "watches" / "reference.jsonl"
+
+    @property
     def queue(self) -> Path:
         """Exchanges worth labelling, with room for the right answer."""
         return self.folder / "queue.jsonl"
+
+    @property
+    def queue_table(self) -> Path:
+        """The same for spreadsheets."""
+        return self.folder / "queue.csv"
 
     @property
     def gathered(self) -> Path:
@@ -137,8 +148,11 @@ class Workspace:
         return folder / name if name else folder
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, name: str = "") -> Iterator[None]:
         """Hold the workspace for one command; the lock falls with the process.
+
+        Args:
+            name: of what alone is held, such as "watch", which need not wait for a training.
 
         Raises:
             WorkspaceError: another Burnish command is working here.
@@ -146,12 +160,12 @@ class Workspace:
         self.refuse_no_folder()
         with disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / ".burnish.lock", timeout=0)
+            lock = FileLock(self.folder / f".burnish{name and f'-{name}'}.lock", timeout=0)
             try:
                 lock.acquire()
             except Timeout as error:
                 raise WorkspaceError(
-                    f"Another burnish command is working in {self.folder}.",
+                    f"Another burnish {name or 'command'} is working in {self.folder}.",
                     hint="wait for it, or name another folder with --workspace",
                 ) from error
         try:

@@ -11,9 +11,9 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from burnish.data.checks.language import language_of
 from burnish.data.examples import content_hash, excerpt, place
 from burnish.errors import DataError
+from burnish.facts.language import language_of
 from burnish.records import Example, Finding, SplitName, Task
 from burnish.records.data_checks import Balance, Resampling, Slice, SliceBy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from burnish.data.checks.balance import balance, imbalance, resampled
-from burnish.data.checks.language import language_of
 from burnish.errors import DataError
+from burnish.facts.language import language_of
 from burnish.records import METRICS, DataSettings, Example, Task
 
 
