@@ -108,7 +108,11 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(
-    base: BaseChoice, settings: TrainSettings, *, training: bool = False
+    base: BaseChoice,
+    settings: TrainSettings,
+    *,
+    training: bool = False,
+    weights: Path | None = None,
 ) -> PreTrainedModel:
     """The model, in evaluation mode, on the device and in the precision the settings ask for.
 
@@ -117,13 +121,15 @@ def load_model(
 
     Args:
         training: it is to be trained; all its weights by the method full, which needs float32.
+        weights: folder of a model that was tuned whole, to go on from; None is the base itself.
 
     Raises:
         BaseModelError: the weights are not those on record, or the device or bitsandbytes is
             absent.
     """
     whole = training and settings.method == "full"
-    return _load(base, Path(base.path), settings, dtype=torch.float32 if whole else None)
+    folder = weights or Path(base.path)
+    return _load(base, folder, settings, dtype=torch.float32 if whole else None)
 
 
 def load_tuned(

@@ -3,8 +3,7 @@
 Reads runs, reports and exports; writes deployments/<id>/ and, in the database, traffic and keys.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from sqlalchemy import Engine
 from burnish.errors import ServingError
 from burnish.pipeline.data import renderer_of
 from burnish.pipeline.pruning import pruned_sentence, refuse_pruned_deployments
-from burnish.pipeline.stepping import AnyRecord, step, task_of
+from burnish.pipeline.stepping import AnyRecord, database_of, step, task_of
 from burnish.records import (
     BaseChoice,
     Dataset,
@@ -24,6 +23,7 @@ from burnish.records import (
     Key,
     Progress,
     Report,
+    Retune,
     Route,
     Run,
     Scope,
@@ -34,14 +34,12 @@ from burnish.records import (
 )
 from burnish.store import Workspace, read_split
 from burnish.store.carried import is_proved
-from burnish.store.database import connect
 
 if TYPE_CHECKING:
     from burnish.chat.render import Renderer
     from burnish.serve.gateway import Gateway, Served
 
 _ENGINES = ("transformers", "vllm", "tgi", "llamacpp")
-_SAME = 1e-9
 
 
 def run_serve(
@@ -74,7 +72,7 @@ def run_serve(
     from burnish.store.traffic import change_traffic, current_traffic
 
     tell = progress or silent
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         refuse_open_door(host, key_required=Keyring(database).required)
         now = current_traffic(database)
         if now is None:
@@ -145,10 +143,14 @@ def deploy(
     task = task_of(workspace)
     found = _run(workspace, run)
     _refuse_pruned(workspace, found)
-    report = _report(workspace, found)
-    _refuse_unshipped(found, report, overrule)
+    report, retuned = _report(workspace, found), _retune(workspace, found)
+    _refuse_unshipped(found, report, retuned, overrule)
     kind, fields = _engine_fields(workspace, task, found, engine or task.serve.engine, tell)
     decision = report.verdict.decision if report and report.verdict else None
+    parents = {"run": str(found.hash)} | ({"report": str(report.hash)} if report else {})
+    if retuned is not None:
+        decision, fields["retune"] = retuned.decision, retuned.id
+        parents["retune"] = str(retuned.hash)
     if kind != "server":
         fields["options"] = task.serve.engine_options
     fields |= {
@@ -156,7 +158,6 @@ def deploy(
         "report": report.id if report else None,
         "overruled": overrule if decision != "ship" else "",
     }  # fmt: skip
-    parents = {"run": str(found.hash)} | ({"report": str(report.hash)} if report else {})
     inputs_hash = canonical_hash({"fields": fields, "parents": parents})
     if (there := workspace.find_complete(Deployment, inputs_hash)) is not None:
         return there
@@ -186,23 +187,23 @@ def promote(
     Raises:
         ServingError: it may not answer, or nobody answers yet who could keep the rest.
     """
-    from burnish.store.traffic import change_traffic, current_traffic
+    from burnish.store.traffic import change_traffic, current_traffic, scaled
 
     chosen = deploy(workspace, run=run, engine=engine, overrule=overrule, progress=progress)
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         now = current_traffic(database)
         others = [one for one in now.routes if one.deployment != chosen.id] if now else []
         shadows = [one for one in now.shadow if one != chosen.id] if now else []
         if shadow:
             if now is None or not others:
-                raise _nobody_else(chosen)
-            routes, shadows = _scaled(others, 1.0), [*shadows, chosen.id]
+                raise nobody_else(chosen)
+            routes, shadows = scaled(others, 1.0), [*shadows, chosen.id]
         elif share >= 1:
             routes, shadows = [Route(deployment=chosen.id, share=1)], []
         elif others:
-            routes = [Route(deployment=chosen.id, share=share), *_scaled(others, 1 - share)]
+            routes = [Route(deployment=chosen.id, share=share), *scaled(others, 1 - share)]
         else:
-            raise _nobody_else(chosen)
+            raise nobody_else(chosen)
         said = reason or f"burnish promote {chosen.run}"
         return change_traffic(database, routes, shadow=shadows, reason=said)
 
@@ -215,7 +216,7 @@ def rollback(workspace: Workspace, *, reason: str = "") -> Traffic:
     """
     from burnish.store.traffic import roll_back, state_before
 
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         back = state_before(database)[1]
         names = [*(route.deployment for route in back.routes), *back.shadow]
         refuse_pruned_deployments(workspace, names)
@@ -226,7 +227,7 @@ def traffic_states(workspace: Workspace) -> list[Traffic]:
     """Who answered, and since when, oldest first."""
     from burnish.store.traffic import read_traffic
 
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         return read_traffic(database)
 
 
@@ -234,7 +235,7 @@ def add_key(workspace: Workspace, name: str, scopes: Sequence[Scope]) -> tuple[K
     """A new API key and its text, which is kept nowhere."""
     from burnish.store.keys import make_key
 
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         return make_key(database, name, scopes)
 
 
@@ -242,7 +243,7 @@ def list_keys(workspace: Workspace) -> list[Key]:
     """All API keys, oldest first."""
     from burnish.store.keys import read_keys
 
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         return read_keys(database)
 
 
@@ -250,7 +251,7 @@ def drop_key(workspace: Workspace, name: str) -> Key:
     """Make an API key count no more."""
     from burnish.store.keys import revoke_key
 
-    with _database(workspace) as database:
+    with database_of(workspace) as database:
         return revoke_key(database, name)
 
 
@@ -375,8 +376,23 @@ def _report(workspace: Workspace, run: Run) -> Report | None:
     return next((one for one in reversed(reports) if one.parents.get("run") == run.hash), None)
 
 
-def _refuse_unshipped(run: Run, report: Report | None, overrule: str) -> None:
-    verdict = report.verdict if report else None
+def _retune(workspace: Workspace, run: Run) -> Retune | None:
+    """The newest re-tune that compared a run with the one that answered then."""
+    return next(
+        (
+            one
+            for one in reversed(workspace.records(Retune))
+            if one.status == "complete" and one.decision and one.run == run.id
+        ),
+        None,
+    )
+
+
+def _refuse_unshipped(
+    run: Run, report: Report | None, retuned: Retune | None, overrule: str
+) -> None:
+    """A re-tune knows the run that answers now, so its verdict stands before the report's."""
+    verdict = retuned or (report.verdict if report else None)
     if overrule or (verdict is not None and verdict.decision == "ship"):
         return
     if verdict is None:
@@ -429,31 +445,8 @@ def _parent(workspace: Workspace, kind: type[AnyRecord], wanted: str) -> AnyReco
     )
 
 
-def _scaled(routes: Sequence[Route], total: float) -> list[Route]:
-    """The routes with shares that add up to `total`, in the proportions they have."""
-    whole = sum(route.share for route in routes)
-    return [
-        route.model_copy(update={"share": share})
-        for route in routes
-        if (share := route.share / whole * total) > _SAME
-    ]
-
-
-def _nobody_else(chosen: Deployment) -> ServingError:
+def nobody_else(chosen: Deployment) -> ServingError:
     return ServingError(
         f"Nobody but run {chosen.run} answers, so there is no rest of the traffic.",
         hint=f"burnish promote {chosen.run} gives it all of it",
     )
-
-
-@contextmanager
-def _database(workspace: Workspace) -> Iterator[Engine]:
-    """The workspace's database, for as long as the block runs."""
-    workspace.refuse_no_folder()
-    if not workspace.brief.exists():
-        task_of(workspace)  # which says what is missing
-    engine = connect(workspace.database)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -9,9 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy import Engine
+
 from burnish.errors import BurnishError
 from burnish.records import BaseChoice, Dataset, Event, Progress, Record, Task
 from burnish.store import Workspace
+from burnish.store.database import connect
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -53,6 +56,19 @@ def task_of(workspace: Workspace) -> Task:
     from burnish.brief.file import read_brief
 
     return read_brief(workspace.brief)
+
+
+@contextmanager
+def database_of(workspace: Workspace) -> Iterator[Engine]:
+    """The workspace's database, for as long as the block runs."""
+    workspace.refuse_no_folder()
+    if not workspace.brief.exists():
+        task_of(workspace)  # which says what is missing
+    engine = connect(workspace.database)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def files_of(task: Task) -> dict[str, str]:

@@ -4,6 +4,8 @@ Reads a data set and a base; writes runs/<id>/. A run whose inputs have not chan
 stopped one goes on.
 """
 
+from pathlib import Path
+
 from burnish.errors import TrainingError
 from burnish.pipeline.data import renderer_of
 from burnish.pipeline.preflight import preflight_of
@@ -21,6 +23,9 @@ from burnish.records import (
 )
 from burnish.store import Workspace
 
+_FORM = ("method", "r", "lora_alpha", "use_rslora", "target_modules", "modules_to_save")
+"""Settings that give the trained weights their form."""
+
 
 def make_run(
     workspace: Workspace,
@@ -29,9 +34,20 @@ def make_run(
     chosen: BaseChoice,
     force: bool,
     progress: Progress,
+    *,
+    begin: Run | None = None,
 ) -> Run:
-    """The run of these settings on this data set: as it stands, taken up again, or new."""
-    parents, inputs_hash = inputs_of(task, dataset, chosen)
+    """The run of these settings on this data set: as it stands, taken up again, or new.
+
+    Args:
+        begin: a run whose weights it goes on from; None begins at the base.
+
+    Raises:
+        TrainingError: nothing can be learned; or it cannot go on from that run.
+    """
+    if begin is not None:
+        _refuse_other_kind(task, chosen, begin)
+    parents, inputs_hash = inputs_of(task, dataset, chosen, begin)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
         return skip(found, "train", _loss(found), progress)
     for run in workspace.records(Run):
@@ -60,8 +76,11 @@ def make_run(
         write_preflight(workspace.path(record), flight)
         progress(Event("train", "before training", preflight=flight))
         progress(Event("train", "loading the base"))
-        model = load_model(chosen, task.train, training=True)
-        done = tune(workspace, task, splits, record, model, renderer.tokenizer, progress)
+        whole, adapter = _weights(workspace, begin)
+        model = load_model(chosen, task.train, training=True, weights=whole)
+        done = tune(
+            workspace, task, splits, record, model, renderer.tokenizer, progress, begin=adapter
+        )
     progress(Event("train", _loss(done), finished=True))
     return done
 
@@ -87,9 +106,13 @@ def preview(workspace: Workspace, task: Task, dataset: Dataset, chosen: BaseChoi
     return flight
 
 
-def inputs_of(task: Task, dataset: Dataset, chosen: BaseChoice) -> tuple[dict[str, str], str]:
+def inputs_of(
+    task: Task, dataset: Dataset, chosen: BaseChoice, begin: Run | None = None
+) -> tuple[dict[str, str], str]:
     """The parents of a run, and the hash of all that it depends on."""
     parents = {"dataset": str(dataset.hash), "base": str(chosen.hash)}
+    if begin is not None:
+        parents["run"] = str(begin.hash)
     depends = {
         "train": task.train.model_dump(mode="json", exclude={"report_to", "save_steps"}),
         "prompt": task.prompt.model_dump(mode="json", exclude={"shots"}),
@@ -97,6 +120,48 @@ def inputs_of(task: Task, dataset: Dataset, chosen: BaseChoice) -> tuple[dict[st
         "parents": parents,
     }
     return parents, canonical_hash(depends)
+
+
+def _weights(workspace: Workspace, begin: Run | None) -> tuple[Path | None, Path | None]:
+    """The folder of a whole model to go on from, or that of an adapter."""
+    if begin is None:
+        return None, None
+    folder = workspace.path(begin, begin.weights)
+    if not folder.is_dir():
+        raise TrainingError(
+            f"The weights of run {begin.id} are not in the workspace any more: {folder}.",
+            hint="set retune.continue_adapter: false, or bring them back",
+        )
+    return (folder, None) if begin.weights == "model" else (None, folder)
+
+
+def _refuse_other_kind(task: Task, chosen: BaseChoice, begin: Run) -> None:
+    """Only what has the same form can go on: the same base, method, ranks and layers."""
+    if begin.provider is not None or chosen.source == "provider":
+        raise TrainingError(
+            f"Run {begin.id} lies at a provider, or the new one would, so it cannot go on from it.",
+            hint="set retune.continue_adapter: false",
+        )
+    if task.train.method == "adalora":
+        raise TrainingError(
+            "AdaLoRA gives its ranks out while it trains, so it cannot go on from an adapter whose "
+            "ranks are given out.",
+            hint="set retune.continue_adapter: false",
+        )
+    faults = []
+    if begin.parents["base"] != chosen.hash:
+        faults.append(f"base: {begin.base} then, {chosen.name} now, or other weights of it")
+    for key in _FORM:
+        then, here = getattr(begin.settings, key), getattr(task.train, key)
+        if then != here:
+            faults.append(f"train.{key}: {then} then, {here} now")
+    if faults:
+        raise TrainingError(
+            f"What was tuned in run {begin.id} has another form than the brief now asks for, so it "
+            "cannot go on from it.",
+            faults=faults,
+            hint="put these back as they were, or set retune.continue_adapter: false",
+        )
 
 
 def _loss(tuned: Run) -> str:

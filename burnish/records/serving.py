@@ -22,7 +22,8 @@ class Deployment(Record):
     Attributes:
         task_name: of the brief; callers name it as the model.
         run, report: ids of the records it came from; no report means that none was made.
-        decision: of that report.
+        retune: id of the re-tune that compared the run with the one that answered then.
+        decision: of that re-tune or, where there was none, of the report.
         overruled: why it may answer although the decision is not *ship*; "" where it is.
         engine: what writes the answers.
         model: the name by which the engine knows it.
@@ -38,6 +39,7 @@ class Deployment(Record):
     task_name: str
     run: str
     report: str | None = None
+    retune: str | None = Field(None, exclude_if=lambda name: name is None)
     decision: Decision | None = None
     overruled: str = ""
     engine: EngineKind

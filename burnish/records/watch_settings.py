@@ -82,6 +82,13 @@ class RetuneSettings(_Settings):
     stage_requests: int = Field(
         200, ge=20, description="Requests that the new run answers before its next stage."
     )
+    stage_margin: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Share of the requests by which its errors, or its negative feedback, may "
+        "exceed those of the run it takes over from; a stage has to rule out more.",
+    )
 
     @model_validator(mode="after")
     def _stages_rise(self) -> "RetuneSettings":

@@ -80,6 +80,22 @@ class TrafficRow(Base):
     applied_at: Mapped[str | None] = mapped_column(String(32))
 
 
+class StageRow(Base):
+    """A decision on a run's way to all requests; see `burnish.records.StageDecision`.
+
+    `body` is the whole of it, as JSON.
+    """
+
+    __tablename__ = "stage_decisions"
+
+    rollout: Mapped[int] = mapped_column(Integer, primary_key=True)
+    step: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[str] = mapped_column(String(32))
+    run: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(16))
+    body: Mapped[str] = mapped_column(Text)
+
+
 class ExchangeRow(Base):
     """One logged request and answer; see `burnish.records.Exchange`."""
 

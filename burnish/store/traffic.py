@@ -12,6 +12,8 @@ from burnish.records import Route, Traffic
 from burnish.store.database import TrafficRow
 from burnish.store.workspace import now
 
+_SAME = 1e-9
+
 
 def read_traffic(engine: Engine) -> list[Traffic]:
     """All states, oldest first."""
@@ -78,6 +80,55 @@ def mark_applied(engine: Engine, number: int) -> None:
         )
 
 
+def scaled(routes: Sequence[Route], total: float) -> list[Route]:
+    """The routes with shares that add up to `total`, in the proportions they have."""
+    whole = sum(route.share for route in routes)
+    return [
+        route.model_copy(update={"share": share})
+        for route in routes
+        if (share := route.share / whole * total) > _SAME
+    ]
+
+
+def state_after(
+    newest: Traffic | None,
+    after: int | None,
+    routes: Sequence[Route],
+    shadow: Sequence[str],
+    reason: str,
+) -> Traffic:
+    """The state that comes next; nothing is written.
+
+    Args:
+        after: number of the state that a rollback goes back to.
+    """
+    return Traffic(
+        number=(newest.number if newest else 0) + 1,
+        after=after,
+        at=now(),
+        routes=tuple(routes),
+        shadow=tuple(shadow),
+        reason=reason,
+    )
+
+
+def row_of(state: Traffic) -> TrafficRow:
+    """The row of a new state; no other can have its number."""
+    return TrafficRow(
+        number=state.number, after=state.after, at=state.at,
+        routes=json.dumps([route.model_dump() for route in state.routes]),
+        shadow=json.dumps(state.shadow), reason=state.reason, applied_at=None,
+    )  # fmt: skip
+
+
+def changed_meanwhile() -> WorkspaceError:
+    """What is raised where two change the traffic at once: the second changed nothing."""
+    return WorkspaceError(
+        "Someone else changed the traffic at the same moment, so nothing was changed here.",
+        hint="look at it with burnish traffic, and repeat the command if it is still wanted",
+    )
+
+
 def _append(
     engine: Engine,
     newest: Traffic | None,
@@ -86,27 +137,12 @@ def _append(
     shadow: Sequence[str],
     reason: str,
 ) -> Traffic:
-    state = Traffic(
-        number=(newest.number if newest else 0) + 1,
-        after=after,
-        at=now(),
-        routes=tuple(routes),
-        shadow=tuple(shadow),
-        reason=reason,
-    )
-    row = TrafficRow(
-        number=state.number, after=after, at=state.at,
-        routes=json.dumps([route.model_dump() for route in state.routes]),
-        shadow=json.dumps(state.shadow), reason=reason, applied_at=None,
-    )  # fmt: skip
+    state = state_after(newest, after, routes, shadow, reason)
     try:
         with Session(engine) as session, session.begin():
-            session.add(row)
+            session.add(row_of(state))
     except IntegrityError as error:
-        raise WorkspaceError(
-            "Someone else changed the traffic at the same moment, so nothing was changed here.",
-            hint="look at it with burnish traffic, and repeat the command if it is still wanted",
-        ) from error
+        raise changed_meanwhile() from error
     return state
 
 

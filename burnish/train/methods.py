@@ -1,6 +1,7 @@
 """The methods of tuning: what is added to a base model, and which weights move."""
 
 import difflib
+from pathlib import Path
 from typing import Any, cast
 
 from peft import AdaLoraConfig, LoraConfig, PeftModel, get_peft_model
@@ -16,13 +17,17 @@ Tuned = PeftModel | PreTrainedModel
 """What is trained: a model with adapters, or one whose own weights move."""
 
 
-def adapt(model: PreTrainedModel, settings: TrainSettings, steps: int = 0) -> Tuned:
-    """The model with fresh adapters, which alone are trained; with method full, as it is.
+def adapt(
+    model: PreTrainedModel, settings: TrainSettings, steps: int = 0, *, begin: Path | None = None
+) -> Tuned:
+    """The model with adapters, which alone are trained; with method full, as it is.
 
     Adapters are float32 over a base of any precision.
 
     Args:
         steps: optimiser steps of the whole run; AdaLoRA alone asks, to spread its ranks over them.
+        begin: folder of an adapter to go on from (not one of AdaLoRA, whose ranks are given out);
+            None begins with fresh ones. A model that is trained whole is given as it shall begin.
 
     Raises:
         TrainingError: PEFT cannot adapt one of the layers, or there is no such layer.
@@ -30,6 +35,8 @@ def adapt(model: PreTrainedModel, settings: TrainSettings, steps: int = 0) -> Tu
     if settings.method == "full":
         model.requires_grad_(True)
         return model
+    if begin is not None:
+        return _go_on(model, settings, begin)
     try:
         adapted = get_peft_model(model, _config(settings, steps))
     except (ValueError, TypeError, RuntimeError) as error:
@@ -40,6 +47,16 @@ def adapt(model: PreTrainedModel, settings: TrainSettings, steps: int = 0) -> Tu
         ) from error
     _refuse_too_wide(adapted, settings)
     _refuse_unknown_modules(adapted, settings)
+    return adapted
+
+
+def _go_on(model: PreTrainedModel, settings: TrainSettings, folder: Path) -> PeftModel:
+    """The model with an adapter that was trained before; its dropout alone is set anew."""
+    config: Any = LoraConfig.from_pretrained(str(folder))
+    config.lora_dropout = settings.lora_dropout
+    adapted: PeftModel = PeftModel.from_pretrained(
+        model, str(folder), is_trainable=True, config=config
+    )
     return adapted
 
 

@@ -21,15 +21,18 @@ from burnish.train.ranks import kept_ranks
 _ADAPTER = "default"
 
 
-def saver(model: Tuned, settings: TrainSettings) -> Callable[[Path], None]:
+def saver(
+    model: Tuned, settings: TrainSettings, *, went_on: bool = False
+) -> Callable[[Path], None]:
     """A function that writes the weights as they are at the moment of its call to a folder.
 
     Args:
         model: as `adapt` returned it: PiSSA's first matrices are remembered from here on.
+        went_on: it began with an adapter of another run, which is an ordinary one over the base.
     """
     if isinstance(model, PeftModel) and settings.method == "adalora":
         return lambda target: _swap(target, lambda fresh: _save_ranks(model, fresh))
-    if isinstance(model, PeftModel) and settings.init_lora_weights == "pissa":
+    if isinstance(model, PeftModel) and settings.init_lora_weights == "pissa" and not went_on:
         first = {name: tensor.clone() for name, tensor in get_peft_model_state_dict(model).items()}
         return lambda target: _swap(target, lambda fresh: _save_pissa(model, first, fresh))
     return lambda target: _swap(target, lambda fresh: model.save_pretrained(str(fresh)))

@@ -46,6 +46,7 @@ def tune(
     *,
     deadline: float | None = None,
     after_epoch: Callable[[list[float]], None] | None = None,
+    begin: Path | None = None,
 ) -> Run:
     """Train the adapter or the model of a started run and complete its record.
 
@@ -55,6 +56,7 @@ def tune(
         tokenizer: of the base; stored beside a model that is tuned as a whole.
         deadline: time (of time.monotonic) at which it stops with a checkpoint.
         after_epoch: takes the validation losses so far; may raise to end the run.
+        begin: folder of another run's adapter to go on from.
 
     Raises:
         TrainingError: the loss stopped being a number, or ran away.
@@ -76,7 +78,7 @@ def tune(
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         trainer, journal = _set_up(
             task, folder, model, splits, progress,
-            requests=requests, after_epoch=after_epoch, trackers=trackers,
+            requests=requests, after_epoch=after_epoch, trackers=trackers, begin=begin,
         )  # fmt: skip
         progress(Event("train", f"resuming from {checkpoint.name}" if checkpoint else "starting"))
         _run(trainer, journal, checkpoint)
@@ -132,13 +134,15 @@ def _set_up(
     requests: StopRequests,
     after_epoch: Callable[[list[float]], None] | None,
     trackers: list[TrainerCallback],
+    begin: Path | None,
 ) -> tuple[MethodTrainer, Journal]:
     settings = task.train
     in_rows = use_rows(model)
     if not in_rows:
         progress(Event("train", f"{model.config.model_type} runs one example a row"))
     set_seed(task.seed)
-    adapted = adapt(model, settings, _steps(settings, len(splits.train.examples)))
+    steps = _steps(settings, len(splits.train.examples))
+    adapted = adapt(model, settings, steps, begin=begin)
     callbacks: list[TrainerCallback] = []
     # Checkpointing repeats what torch's own generator drew, and no other's: stock layers, then.
     if isinstance(adapted, PeftModel) and not settings.gradient_checkpointing:
@@ -148,7 +152,7 @@ def _set_up(
         callbacks.append(RankSchedule(adapted, folder / "checkpoints"))
     journal = Journal(
         folder,
-        saver(adapted, settings),
+        saver(adapted, settings, went_on=begin is not None),
         patience=settings.early_stopping_patience,
         tokens=splits.train.tokens,
         progress=progress,
