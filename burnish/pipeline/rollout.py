@@ -341,6 +341,11 @@ def _state(newest: Traffic, before: Traffic, name: str, share: float, reason: st
 def _before(states: Mapping[int, Traffic], chosen: Deployment) -> Traffic:
     """The newest state in which the others answered without it."""
     state = states.get(max(states, default=0))
+    if state is not None and [one.deployment for one in state.routes] == [chosen.id]:
+        raise ServingError(
+            f"Run {chosen.run} answers all requests already.",
+            hint="burnish traffic shows since when",
+        )
     while state is not None and any(one.deployment == chosen.id for one in state.routes):
         state = states.get(state.after or 0)
     if state is None:
