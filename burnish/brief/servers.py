@@ -5,6 +5,7 @@ Reads a Task; asks no server and reads no environment.
 
 from collections.abc import Iterator
 from typing import get_args
+from urllib.parse import urlsplit
 
 from burnish.engines.server import read_server
 from burnish.errors import BriefError
@@ -46,3 +47,18 @@ def server_faults(task: Task) -> Iterator[tuple[tuple[str, ...], str]]:
             read_server(compared.model, compared)
         except BriefError as error:
             yield ("compare",), f"`{key}`: {error.message} To mend it, {error.hint}."
+    if task.history.mlflow and _holds_secrets(task.history.mlflow):
+        # The value itself is not shown: a terminal's history is no place for it either.
+        yield (
+            ("history.mlflow",),
+            "`history.mlflow` holds a user or a password; expected none in a brief. Set it to "
+            "environment, and put the whole address into the variable MLFLOW_TRACKING_URI.",
+        )
+
+
+def _holds_secrets(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        return parts.password is not None or ("@" in parts.netloc and parts.scheme[:4] == "http")
+    except ValueError:
+        return "@" in uri

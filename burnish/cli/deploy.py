@@ -13,7 +13,11 @@ from burnish.cli.step import JsonFlag, QuietFlag, WorkspaceFlag
 from burnish.errors import DeployError
 
 if TYPE_CHECKING:
-    from burnish.records.deploy_plan import DeployPlan, DeployTarget
+    from burnish.records.deploy_plan import DeployPlan, DeployTarget, Every, WatchPlan
+
+
+_ANSWERS = 8
+_REPLICAS = "1-3"
 
 
 def deploy(
@@ -22,7 +26,8 @@ def deploy(
         typer.Option(
             "--to",
             metavar="TARGET",
-            help="docker, compose, kubernetes, kserve, skypilot, sagemaker, vertex, azureml, tgi.",
+            help="docker, compose, kubernetes, kserve, skypilot, sagemaker, vertex, azureml, tgi; "
+            "cron runs burnish watch on this machine.",
         ),
     ],
     output: Annotated[
@@ -44,13 +49,17 @@ def deploy(
     ] = None,
     answers: Annotated[
         int, typer.Option(min=1, max=1024, metavar="N", help="Answered at once by one engine.")
-    ] = 8,
+    ] = _ANSWERS,
     context: Annotated[
         int | None, typer.Option(min=16, metavar="N", help="Tokens of prompt and answer together.")
     ] = None,
     replicas: Annotated[
         str, typer.Option(metavar="LOW-HIGH", help="Fewest and most engines.")
-    ] = "1-3",
+    ] = _REPLICAS,
+    every: Annotated[
+        str,
+        typer.Option(metavar="hour|day", help="How often burnish watch runs: kubernetes, cron."),
+    ] = "hour",
     overrule: Annotated[
         str | None,
         typer.Option(metavar="REASON", help="Deploy although the verdict is not ship."),
@@ -67,7 +76,7 @@ def deploy(
 
     Only a run whose verdict is ship is deployed, unless --overrule gives a reason.
     """
-    target = _target(to)
+    target, often = None if to == "cron" else _target(to), _often(every)
     if output is None and not dry_run:
         raise DeployError(
             "No folder for the files is named.", hint="add --output DIR, or look with --dry-run"
@@ -75,11 +84,17 @@ def deploy(
     from burnish import pipeline
     from burnish.store import Workspace
 
-    plan = pipeline.run_deploy(
-        Workspace(workspace), target, output or Path(), model=model, overrule=overrule, gpu=gpu,
-        image=image, answers=answers, context=context, replicas=_range(replicas),
-        dry_run=dry_run, force=force,
-    )  # fmt: skip
+    place, folder = Workspace(workspace), output or Path()
+    plan: DeployPlan | WatchPlan
+    if target is None:
+        _refuse_of_models(model, overrule, gpu, image, answers, context, replicas)
+        plan = pipeline.run_schedule(place, folder, every=often, dry_run=dry_run, force=force)
+    else:
+        plan = pipeline.run_deploy(
+            place, target, folder, model=model, overrule=overrule, gpu=gpu, image=image,
+            answers=answers, context=context, replicas=_range(replicas), every=often,
+            dry_run=dry_run, force=force,
+        )  # fmt: skip
     if as_json:
         from burnish.cli import show
 
@@ -96,9 +111,33 @@ def _target(name: str) -> "DeployTarget":
     names = get_args(DeployTarget)
     if name not in names:
         raise DeployError(
-            f"There is no target {name!r}.", hint=f"name one of {', '.join(names)} with --to"
+            f"There is no target {name!r}.",
+            hint=f"name one of {', '.join(names)} or cron with --to",
         )
     return cast("DeployTarget", name)
+
+
+def _often(text: str) -> "Every":
+    if text not in ("hour", "day"):
+        raise DeployError(f"{text!r} is not how often.", hint="name it as --every hour, or day")
+    return cast("Every", text)
+
+
+def _refuse_of_models(
+    model: str | None, overrule: str | None, gpu: str | None, image: str | None, answers: int,
+    context: int | None, replicas: str,
+) -> None:  # fmt: skip
+    """Raise where a flag stands that says nothing for cron, which deploys no model."""
+    given = {
+        "--model": model is not None, "--overrule": overrule is not None, "--gpu": gpu is not None,
+        "--image": image is not None, "--answers": answers != _ANSWERS,
+        "--context": context is not None, "--replicas": replicas != _REPLICAS,
+    }  # fmt: skip
+    if names := [name for name, stands in given.items() if stands]:
+        raise DeployError(
+            f"{', '.join(names)} says nothing for cron, which deploys no model.",
+            hint="burnish deploy --to cron --output DIR",
+        )
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -110,7 +149,7 @@ def _range(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2] or found[1])
 
 
-def _show(plan: "DeployPlan") -> None:
+def _show(plan: "DeployPlan | WatchPlan") -> None:
     from rich.text import Text
 
     from burnish.cli.show import clean, new_table, say, screen

@@ -93,13 +93,17 @@ def promote(
 
 
 def rollback(
-    reason: ReasonFlag = "", workspace: WorkspaceFlag = Path(), as_json: JsonFlag = False
-) -> None:
+    reason: ReasonFlag = "", workspace: WorkspaceFlag = Path(), as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:  # fmt: skip
     """Let those answer again who did before the last change."""
     from burnish import pipeline
+    from burnish.cli.progress import shown
     from burnish.store import Workspace
 
-    _tell([pipeline.rollback(Workspace(workspace), reason=reason)], as_json)
+    with shown(quiet=quiet) as progress:
+        state = pipeline.rollback(Workspace(workspace), reason=reason, progress=progress)
+    _tell([state], as_json)
 
 
 def traffic(workspace: WorkspaceFlag = Path(), as_json: JsonFlag = False) -> None:

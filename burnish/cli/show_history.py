@@ -16,6 +16,7 @@ from burnish.records import (
     Answering,
     DataChange,
     DatasetLine,
+    Difference,
     History,
     Mirrored,
     Period,
@@ -113,8 +114,7 @@ def comparison(found: RunComparison, *, brief: bool = False) -> None:
         for pair in found.scores:
             gap = "–"
             if pair.difference:
-                gap = _interval(pair.difference.value, pair.difference.low, pair.difference.high)
-                gap = gap if pair.difference.value < 0 else f"+{gap}"
+                gap = _gap(pair.difference)
             table.add_row(*_row(pair.metric, _score(pair.one), _score(pair.other), gap))
         console.print(table)
     _faults(console, found.faults)
@@ -232,10 +232,12 @@ def _tables(console: Console, found: History) -> None:
             cells = [str(period.number), _when(period.since), until, _who(period), _reason(period)]
             table.add_row(*_row(*cells))
         console.print(table)
-    if found.stages:
-        table = new_table(_title("Stages", found.stages), "at", "run", "share", "action", "why")
-        for stage in found.stages[-MOST:]:
-            cells = [_when(stage.at), stage.run, _share(stage.share), stage.action, stage.reason]
+    stages = [one for one in found.stages[:-1] if one.action != "wait"] + [*found.stages[-1:]]
+    if stages:
+        table = new_table(_title("Stages", stages), "at", "run", "share", "action", "why")
+        for stage in stages[-MOST:]:
+            share = f"{_share(stage.share)} → {_share(stage.to)}"
+            cells = [_when(stage.at), stage.run, share, stage.action, stage.reason]
             table.add_row(*_row(*cells))
         console.print(table)
     if found.watches:
@@ -251,7 +253,8 @@ def _tables(console: Console, found: History) -> None:
         columns = ("at", "serving", "new run", "examples", "decision", "what came of it")
         table = new_table(title, *columns)
         for each in found.retunes[-MOST:]:
-            told = " ".join(filter(None, (each.promoted, each.reason, *each.why[:1])))
+            gaps = [f"{one.test} test {_gap(one.difference)}." for one in each.compared]
+            told = " ".join(filter(None, (*gaps, each.promoted, each.reason, *each.why[:1])))
             cells = [_when(each.at), each.serving, each.run or "–", f"{each.new_examples:,}"]
             table.add_row(*_row(*cells, each.decision or each.status, told))
         console.print(table)
@@ -362,6 +365,10 @@ def _score(score: Score | None) -> str:
 
 def _interval(value: float, low: float, high: float, form: str = ".3f") -> str:
     return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _gap(difference: Difference) -> str:
+    return _interval(difference.value, difference.low, difference.high, "+.3f")
 
 
 def _value(value: Any) -> str:

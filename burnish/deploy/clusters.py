@@ -7,6 +7,7 @@ from burnish.deploy import versions
 from burnish.deploy.containers import engine_values, image_files
 from burnish.deploy.engines import (
     CARD_SHARE,
+    WATCH_GIB,
     gateway_words,
 )
 from burnish.deploy.rendering import render
@@ -15,7 +16,7 @@ from burnish.records.deploy_plan import DeployPlan
 KUBERNETES_NEEDS = (
     f"The cluster runs Kubernetes {versions.KUBERNETES} or newer, with a network that keeps to "
     "NetworkPolicies.",
-    "A PostgreSQL database holds the keys, since there are two gateways.",
+    "A PostgreSQL database holds keys, traffic and the request log, since there are two gateways.",
     "Prometheus and prometheus-adapter are there, for more than the fewest engines: merge "
     "monitoring/prometheus-adapter.values.yaml into the adapter's values.",
 )
@@ -28,11 +29,11 @@ KSERVE_NEEDS = (
 
 
 def kubernetes_files(plan: DeployPlan) -> dict[str, str]:
-    """Manifests of engine, gateway and autoscaler, the image of the gateway, and what surrounds
-    them.
+    """Manifests of engine, gateway, autoscaler and watch, the image of the gateway, and what
+    surrounds them.
     """
     given = _values(plan)
-    names = ["engine.yaml", "gateway.yaml", "autoscaling.yaml"]
+    names = ["engine.yaml", "gateway.yaml", "autoscaling.yaml", "watch.yaml"]
     files = {f"manifests/{name}": render(f"kubernetes/{name}.jinja", **given) for name in names}
     adapter = "prometheus-adapter.values.yaml"
     files[f"monitoring/{adapter}"] = render(f"kubernetes/{adapter}.jinja", **given)
@@ -69,6 +70,10 @@ def kubernetes_commands(plan: DeployPlan) -> tuple[tuple[str, tuple[str, ...]], 
                 "(set -a && . ./secrets.env && burnish keys add me --workspace WORKSPACE)",
                 "kubectl apply --filename manifests",
             ),
+        ),
+        (
+            "Look at what the watch found; a Job that failed is an alarm:",
+            (f"kubectl logs --selector app.kubernetes.io/name={plan.name}-watch --tail=100",),
         ),
     )
 
@@ -134,6 +139,7 @@ def _values(plan: DeployPlan) -> dict[str, object]:
     return {
         **engine_values(plan),
         "gateway_words": [word.replace("$(", "$$(") for word in gateway_words(plan)],
+        "watch_gib": WATCH_GIB,
         "claim": f"{plan.name}-model" if source.kind == "folder" else claim,
         "sub_path": source.path if source.kind == "pvc" else "",
         # An integer that the label must be greater than; the card's own label is in MiB.

@@ -10,6 +10,8 @@ SHARED_GIB = 2
 """Memory of the engine's /dev/shm, which its processes pass tensors through."""
 GATEWAY_GIB = 2
 """Of the gateway, which loads no model."""
+WATCH_GIB = 3
+"""Of burnish watch: ten million logged requests are judged within two."""
 CARD_SHARE = 0.9
 """Of a card's memory that the engine takes: vLLM's default."""
 IMAGE: dict[EngineName, str] = {"vllm": versions.VLLM, "tgi": versions.TGI}

@@ -8,6 +8,7 @@ from math import ceil
 
 from burnish.deploy.engines import CARD_SHARE, SHARED_GIB
 from burnish.deploy.names import check_image, label
+from burnish.deploy.schedule import cron_line, webhook_port, why_so_often
 from burnish.deploy.targets import TARGETS
 from burnish.errors import DeployError
 from burnish.records import Decision, MemoryEstimate
@@ -16,6 +17,7 @@ from burnish.records.deploy_plan import (
     DeployPlan,
     DeployTarget,
     EngineName,
+    Every,
     ModelSource,
     Resources,
 )
@@ -51,6 +53,8 @@ class Facts:
         image: of the gateway; None names it after the task.
         overruled: why a verdict other than ship is set aside; "" is not.
         context_asked: the context was named, not derived.
+        every: how often `burnish watch` runs, where the target runs it.
+        webhook: the URL that it posts alarms to; "" is none.
     """
 
     target: DeployTarget
@@ -73,6 +77,8 @@ class Facts:
     image: str | None = None
     overruled: str = ""
     context_asked: bool = False
+    every: Every = "hour"
+    webhook: str = ""
 
 
 def make_plan(facts: Facts) -> DeployPlan:
@@ -122,6 +128,8 @@ def make_plan(facts: Facts) -> DeployPlan:
         engine=engine,
         context=facts.context,
         replicas=facts.replicas,
+        schedule=cron_line(name, facts.every) if target.watches else "",
+        webhook_port=webhook_port(facts.webhook) if target.watches else None,
         resources=resources,
         choices=tuple(_choices(facts, engine, why, resources)),
     )
@@ -249,6 +257,9 @@ def _choices(facts: Facts, engine: EngineName, why: str, given: Resources) -> li
             "volume; only then is a silent engine started anew",
         ),
     ]
+    if TARGETS[facts.target].watches:
+        chosen = f"every {facts.every}"
+        found.append(Choice(about="watch", chosen=chosen, why=why_so_often(facts.every)))
     return found
 
 

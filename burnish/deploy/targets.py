@@ -23,6 +23,7 @@ class Target:
         commands: what a user types next, for a plan.
         grows: it has more engines as requests wait.
         gateway: Burnish's gateway is deployed with the engine; else clients ask the engine.
+        watches: it runs `burnish watch`, too.
         needs_card: its container runs on a GPU alone.
         copy_first: how a model gets to where the target can fetch it.
         before: what must be there before the first command, in sentences.
@@ -34,6 +35,7 @@ class Target:
     commands: Callable[[DeployPlan], Commands]
     gateway: bool
     grows: bool = True
+    watches: bool = False
     needs_card: bool = False
     copy_first: str = ""
     before: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ TARGETS: dict[DeployTarget, Target] = {
         files=clusters.kubernetes_files,
         commands=clusters.kubernetes_commands,
         gateway=True,
+        watches=True,
         before=clusters.KUBERNETES_NEEDS,
     ),
     "kserve": Target(

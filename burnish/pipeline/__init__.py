@@ -16,6 +16,7 @@ from burnish.pipeline.mirroring import mirror
 from burnish.pipeline.probing import run_probe
 from burnish.pipeline.pruning import prune
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
+from burnish.pipeline.scheduling import run_schedule
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.serving import (
     add_key,
@@ -73,6 +74,7 @@ __all__ = [
     "run_judge",
     "run_preflight",
     "run_probe",
+    "run_schedule",
     "run_search",
     "run_seeds",
     "run_serve",

@@ -19,7 +19,7 @@ from burnish.store.carried import CARRIED, Carried
 
 if TYPE_CHECKING:
     from burnish.base.figures import Figures
-    from burnish.records.deploy_plan import DeployPlan, DeployTarget, ModelSource
+    from burnish.records.deploy_plan import DeployPlan, DeployTarget, Every, ModelSource
 
 ANSWERS = 8
 """Answered at once, where nothing else is asked for."""
@@ -40,6 +40,7 @@ def run_deploy(
     answers: int = ANSWERS,
     context: int | None = None,
     replicas: tuple[int, int] = (1, 3),
+    every: "Every" = "hour",
     dry_run: bool = False,
     force: bool = False,
 ) -> "DeployPlan":
@@ -55,6 +56,7 @@ def run_deploy(
         answers: given at once, which memory is counted for.
         context: tokens of prompt and answer together; None takes what the run was made for.
         replicas: fewest and most engines.
+        every: how often `burnish watch` runs there, on a cluster.
         dry_run: write nothing.
         force: replace a folder that an earlier deployment wrote.
 
@@ -106,6 +108,8 @@ def run_deploy(
         image=image,
         overruled=overrule or "",
         context_asked=context is not None,
+        every=every,
+        webhook=task_of(workspace).watch.webhook or "",
     )
     plan = make_plan(facts)
     gateway = TARGETS[target].gateway
@@ -222,11 +226,16 @@ def _carried(
     task = task_of(workspace)
     dataset = _proved(workspace, task, run, base)
     answers = {"engine": gateway_engine(plan), "consent": consent_to(engine_host(plan))}
-    task = task.model_copy(update={"serve": task.serve.model_copy(update=answers)})
+    changes: dict[str, object] = {"serve": task.serve.model_copy(update=answers)}
     why = "as burnish deploy set it up: the engine is part of the same deployment"
+    comments = {"serve.engine": why, "serve.consent": why}
+    if task.watch.reference == "examples":
+        changes["watch"] = task.watch.model_copy(update={"reference": "log"})
+        comments["watch.reference"] = "no examples are carried here that requests could be held to"
+    task = task.model_copy(update=changes)
     with tempfile.TemporaryDirectory() as folder:
         brief = Path(folder) / "burnish.yaml"
-        write_brief(brief, task, comments={"serve.engine": why, "serve.consent": why})
+        write_brief(brief, task, comments=comments)
         files = {"burnish.yaml": brief.read_bytes()}
     files |= {
         f"{_TOKENIZER}/{path.name}": path.read_bytes()

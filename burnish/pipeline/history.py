@@ -70,6 +70,7 @@ def history_of(found: Surveyed) -> History:
         periods=tuple(periods),
         watches=tuple(_watch(one) for one in found.watches),
         retunes=tuple(_retune(one) for one in found.retunes),
+        stages=tuple(found.stages),
         faults=(*found.faults, *_gone(found, periods)),
     )
 
@@ -241,8 +242,8 @@ def _deployment(one: Deployment, present: Period | None) -> DeploymentLine:
     share, shadow = _standing(present, "deployment", one.id)
     return DeploymentLine(
         id=one.id, at=one.started_at, status=one.status, error=one.error, run=one.run,
-        report=one.report, engine=one.engine, decision=one.decision, overruled=one.overruled,
-        share=share, shadow=shadow,
+        report=one.report, retune=one.retune, engine=one.engine, decision=one.decision,
+        overruled=one.overruled, share=share, shadow=shadow,
     )  # fmt: skip
 
 
@@ -258,8 +259,8 @@ def _watch(one: Watch) -> WatchLine:
 def _retune(one: Retune) -> RetuneLine:
     return RetuneLine(
         id=one.id, at=one.started_at, status=one.status, error=one.error, why=one.why,
-        serving=one.serving, run=one.run, new_examples=one.new_examples, decision=one.decision,
-        reason=one.reason, promoted=one.promoted,
+        serving=one.serving, run=one.run, new_examples=one.new_examples, compared=one.compared,
+        decision=one.decision, reason=one.reason, promoted=one.promoted,
     )  # fmt: skip
 
 

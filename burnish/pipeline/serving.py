@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from burnish.errors import ServingError
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.mirroring import mirror_after
 from burnish.pipeline.pruning import pruned_sentence, refuse_pruned_deployments
 from burnish.pipeline.stepping import AnyRecord, database_of, step, task_of
 from burnish.records import (
@@ -205,10 +206,14 @@ def promote(
         else:
             raise nobody_else(chosen)
         said = reason or f"burnish promote {chosen.run}"
-        return change_traffic(database, routes, shadow=shadows, reason=said)
+        state = change_traffic(database, routes, shadow=shadows, reason=said)
+    mirror_after(workspace, task_of(workspace), progress or silent)
+    return state
 
 
-def rollback(workspace: Workspace, *, reason: str = "") -> Traffic:
+def rollback(
+    workspace: Workspace, *, reason: str = "", progress: Progress | None = None
+) -> Traffic:
     """Let those answer again who did before the last change.
 
     Raises:
@@ -220,7 +225,9 @@ def rollback(workspace: Workspace, *, reason: str = "") -> Traffic:
         back = state_before(database)[1]
         names = [*(route.deployment for route in back.routes), *back.shadow]
         refuse_pruned_deployments(workspace, names)
-        return roll_back(database, reason=reason or "burnish rollback")
+        state = roll_back(database, reason=reason or "burnish rollback")
+    mirror_after(workspace, task_of(workspace), progress or silent)
+    return state
 
 
 def traffic_states(workspace: Workspace) -> list[Traffic]:

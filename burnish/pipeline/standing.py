@@ -82,8 +82,15 @@ def _champion(answering: Sequence[Answering], before: str) -> str:
 
 
 def _back_to(state: Traffic, known: dict[int, Traffic]) -> int | None:
-    """The number of the state that a roll-back brought back: it follows on what that followed."""
-    last = known.get(state.number - 1)
-    if last is None or state.after == last.number:
+    """The number of the state that a roll-back brought back; None where it is none.
+
+    A roll-back is the newest equal state that followed on the same one. A stage of a roll-out, too,
+    may follow on a state before the last, but brings none back.
+    """
+    if state.after == state.number - 1 or state.number == 1:
         return None
-    return last.after
+    for number in range(state.number - 2, 0, -1):
+        one = known.get(number)
+        if one and (one.after, one.routes, one.shadow) == (state.after, state.routes, state.shadow):
+            return number
+    return None

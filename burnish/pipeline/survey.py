@@ -20,12 +20,14 @@ from burnish.records import (
     Report,
     Retune,
     Run,
+    StageDecision,
     Task,
     Traffic,
     Watch,
 )
 from burnish.store import Workspace
 from burnish.store.database import connect
+from burnish.store.rollouts import read_decisions
 from burnish.store.traffic import read_traffic
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -38,6 +40,7 @@ class Surveyed:
     Attributes:
         task: the brief; None where it cannot be read.
         states: of the traffic; None where the database cannot be read.
+        stages: what was decided about runs on their way to all requests.
         faults: a sentence for each thing that cannot be read.
     """
 
@@ -52,6 +55,7 @@ class Surveyed:
     watches: list[Watch]
     retunes: list[Retune]
     states: list[Traffic] | None
+    stages: list[StageDecision]
     faults: tuple[str, ...]
 
     @property
@@ -88,6 +92,7 @@ def survey(workspace: Workspace) -> Surveyed:
         return found
 
     task = _task(workspace, faults)
+    states, stages = _traffic(workspace, faults)
     found = Surveyed(
         workspace=workspace,
         task=task,
@@ -99,7 +104,8 @@ def survey(workspace: Workspace) -> Surveyed:
         deployments=read(Deployment),
         watches=read(Watch),
         retunes=read(Retune),
-        states=_states(workspace, faults),
+        states=states,
+        stages=stages,
         faults=tuple(faults),
     )
     if task is None and not (faults[1:] or found.datasets or found.runs or found.states):
@@ -123,17 +129,21 @@ def _task(workspace: Workspace, faults: list[str]) -> Task | None:
         return None
 
 
-def _states(workspace: Workspace, faults: list[str]) -> list[Traffic] | None:
-    """The states of the traffic; [] where nothing was ever promoted."""
+def _traffic(
+    workspace: Workspace, faults: list[str]
+) -> tuple[list[Traffic] | None, list[StageDecision]]:
+    """The states of the traffic and the decisions on its stages; none of either where nothing was
+    ever promoted.
+    """
     if not has_database(workspace):
-        return []
+        return [], []
     try:
         engine = connect(workspace.database)
         try:
-            return read_traffic(engine)
+            return read_traffic(engine), read_decisions(engine)
         finally:
             engine.dispose()
     except (SQLAlchemyError, ValueError, OSError) as error:
         # Not the error itself: it may hold the database's address with its password.
         faults.append(f"The database cannot be read ({type(error).__name__}).")
-        return None
+        return None, []

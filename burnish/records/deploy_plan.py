@@ -10,6 +10,7 @@ from burnish.records.steps import Decision
 DeployTarget = Literal[
     "docker", "compose", "kubernetes", "kserve", "skypilot", "sagemaker", "vertex", "azureml", "tgi"
 ]
+Every = Literal["hour", "day"]
 SourceKind = Literal["folder", "pvc", "s3", "gs", "az", "hf"]
 EngineName = Literal["vllm", "transformers", "tgi"]
 
@@ -86,6 +87,8 @@ class DeployPlan(_Part):
         overruled: why it is deployed although the verdict is not ship; "" where it is.
         context: tokens of prompt and answer together, at most.
         replicas: fewest and most engines.
+        schedule: of `burnish watch`, as cron reads it; "" where the target does not run it.
+        webhook_port: of the address that alarms are posted to; None where there is none.
         choices: every decision with its reason.
         output: the folder that was written; "" for a dry run.
         files: name → size in bytes, of what was (or would be) written.
@@ -109,7 +112,39 @@ class DeployPlan(_Part):
     engine: EngineName
     context: int
     replicas: tuple[int, int]
+    schedule: str = ""
+    webhook_port: int | None = None
     resources: Resources
+    choices: tuple[Choice, ...] = ()
+    output: str = ""
+    files: dict[str, int] = {}
+    commands: tuple[str, ...] = ()
+
+
+class WatchPlan(_Part):
+    """How `burnish watch` is run again and again on the machine that has the workspace.
+
+    Attributes:
+        name: the task's name as a label; of the systemd units.
+        workspace: the folder, absolute.
+        program: the burnish that is run, absolute.
+        schedule: as cron reads it; `calendar` as systemd does.
+        mirror: MLflow's registry is told of who answers, after each look.
+        folder: where the files have to stay.
+        choices, output, files, commands: as of a DeployPlan.
+    """
+
+    schema_version: Literal[1] = 1
+    target: Literal["cron"] = "cron"
+    task_name: str
+    name: str
+    burnish: str
+    workspace: str
+    program: str
+    schedule: str
+    calendar: str
+    mirror: bool
+    folder: str
     choices: tuple[Choice, ...] = ()
     output: str = ""
     files: dict[str, int] = {}

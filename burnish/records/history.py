@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from burnish.records.export import ExportForm
 from burnish.records.record import Status
-from burnish.records.retune import StageDecision
+from burnish.records.retune import Compared, StageDecision
 from burnish.records.serving import EngineKind
 from burnish.records.steps import Decision, Difference, Score
 from burnish.records.task import TrainMethod
@@ -129,6 +129,7 @@ class DeploymentLine(_Part):
     error: str | None = None
     run: str
     report: str | None = None
+    retune: str | None = None
     engine: EngineKind
     decision: Decision | None = None
     overruled: str = ""
@@ -195,6 +196,7 @@ class RetuneLine(_Part):
     serving: str = ""
     run: str = ""
     new_examples: int = 0
+    compared: tuple[Compared, ...] = ()
     decision: Decision | None = None
     reason: str = ""
     promoted: str = ""

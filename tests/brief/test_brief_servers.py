@@ -47,3 +47,19 @@ def test_each_fault_is_told_by_its_key(values: dict[str, Any], fault: str) -> No
     task, faults = check(LEAST | values)
     assert task is None
     assert any(fault in one for one in faults), faults
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://me:planted@host/x", "https://planted@host", "postgresql://me:planted@host/db"]
+)
+def test_no_secret_stands_in_the_address_of_mlflow(uri: str) -> None:
+    task, faults = check(LEAST | {"history": {"mlflow": uri}})
+    assert task is None
+    (fault,) = faults
+    assert "MLFLOW_TRACKING_URI" in fault
+    assert "planted" not in fault
+
+
+@pytest.mark.parametrize("uri", ["environment", "mlflow", "http://host:5000", "sqlite:///a/b.db"])
+def test_mlflow_is_named_by_a_uri_a_folder_or_the_environment(uri: str) -> None:
+    assert check(LEAST | {"history": {"mlflow": uri}})[1] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from burnish.deploy.plan import Facts, make_plan
+from burnish.deploy.watching import WatchFacts, make_watch_files
 from burnish.deploy.writing import make_files
 from burnish.records import MemoryEstimate
 from burnish.records.deploy_plan import DeployTarget, ModelSource
@@ -63,8 +64,22 @@ def files_of(target: DeployTarget, **changes: Any) -> dict[str, bytes]:
     return make_files(make_plan(facts(target, **changes)), WORKSPACE)[1]
 
 
+def watch_files(**changes: Any) -> dict[str, bytes]:
+    """The files of a fixed watch by cron, with some facts changed."""
+    found = WatchFacts(
+        task_name="Visit notes",
+        burnish="0.1.0",
+        workspace=Path("/srv/visit notes"),
+        program=Path("/opt/burnish/bin/burnish"),
+        folder=Path("/srv/visit notes watched"),
+        every="hour",
+        mirror=False,
+    )
+    return make_watch_files(replace(found, **changes))[1]
+
+
 def variants() -> dict[str, dict[str, bytes]]:
-    """Folder below expected/ → files: each target, and Kubernetes from a folder without a GPU."""
+    """Folder below expected/ → files: each target, Kubernetes from a folder without a GPU, cron."""
     small: dict[str, Any] = {"parameters": 134_515_008, "model": FOLDER}
     small["in_process"] = MemoryEstimate(weights=0.5, cache=0.44, logits=0.002, slack=0.97)
     found: dict[str, dict[str, bytes]] = {target: files_of(target) for target in SOURCES}
@@ -72,7 +87,10 @@ def variants() -> dict[str, dict[str, bytes]]:
     found["kserve-cpu"] = files_of("kserve", **small)
     overruled = {"decision": "not enough data", "overruled": "a pilot with two wards"}
     claim = ModelSource(kind="pvc", place="models", path="visit-notes")
+    overruled |= {"every": "day", "webhook": "https://alarms.example:8443/burnish"}
     found["kubernetes-overruled"] = files_of("kubernetes", model=claim, **overruled)
+    found["cron"] = watch_files()
+    found["cron-mirrored"] = watch_files(mirror=True, every="day")
     return found
 
 

@@ -54,8 +54,8 @@ def test_the_plan_lists_what_was_written(name: str) -> None:
 
 def test_an_overruled_verdict_stands_in_every_manifest() -> None:
     files = VARIANTS["kubernetes-overruled"]
-    for file in ("manifests/engine.yaml", "manifests/gateway.yaml", "manifests/autoscaling.yaml"):
-        for one in yaml.safe_load_all(files[file]):
+    for file in ("engine", "gateway", "autoscaling", "watch"):
+        for one in yaml.safe_load_all(files[f"manifests/{file}.yaml"]):
             notes = one["metadata"]["annotations"]
             assert notes["burnish.dev/overruled"] == "a pilot with two wards"
             assert notes["burnish.dev/verdict"] == "not enough data"

@@ -30,6 +30,8 @@ def pods(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
     for one in objects(files):
         if one["kind"] == "Deployment":
             yield one["spec"]["template"]["spec"]
+        elif one["kind"] == "CronJob":
+            yield one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         elif one["kind"] == "Pod":
             yield one["spec"]
 
@@ -38,7 +40,7 @@ def pods(files: dict[str, bytes]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("version", [versions.KUBERNETES, "1.37"])
 def test_kubernetes_accepts_every_object(name: str, version: str) -> None:
     found = objects(KUBERNETES[name])
-    assert len(found) >= 11
+    assert len(found) >= 15
     for one in found:
         kubernetes_validate.validate(one, f"{version}.0", strict=True)
 
@@ -124,6 +126,10 @@ def test_selectors_fit_the_pods_and_the_autoscaler_its_deployment(name: str) -> 
         one["metadata"]["name"]: one["spec"]["template"]["metadata"]["labels"]
         for one in found
         if one["kind"] == "Deployment"
+    } | {
+        one["metadata"]["name"]: job["template"]["metadata"]["labels"]
+        for one in found
+        if one["kind"] == "CronJob" and (job := one["spec"]["jobTemplate"]["spec"])
     }
     for one in found:
         spec = one.get("spec", {})
@@ -168,3 +174,54 @@ def test_the_engine_is_reached_by_the_gateway_alone() -> None:
     assert rule["from"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == (
         "visit-notes-gateway"
     )
+
+
+def watch_job(name: str) -> dict[str, Any]:
+    return next(one for one in objects(KUBERNETES[name]) if one["kind"] == "CronJob")
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_an_alarm_is_a_job_that_failed_and_is_not_tried_again(name: str) -> None:
+    job = watch_job(name)["spec"]["jobTemplate"]["spec"]
+    pod = job["template"]["spec"]
+    # podFailurePolicy is refused by the API server with any other restartPolicy.
+    assert pod["restartPolicy"] == "Never"
+    codes = job["podFailurePolicy"]["rules"][0]
+    assert codes["action"] == "FailJob"
+    assert codes["onExitCodes"] == {"containerName": "watch", "operator": "In", "values": [1, 2]}
+    assert codes["onExitCodes"]["containerName"] in [one["name"] for one in pod["containers"]]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_looks_do_not_overlap_and_what_they_found_stays(name: str) -> None:
+    spec = watch_job(name)["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["schedule"] == json.loads(KUBERNETES[name]["plan.json"])["schedule"]
+    assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] < 3600
+    pod = spec["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["watch", "--workspace", "/workspace", "--quiet"]
+    volume = next(one for one in pod["volumes"] if one["name"] == "workspace")
+    claims = [one["metadata"]["name"] for one in objects(KUBERNETES[name])
+              if one["kind"] == "PersistentVolumeClaim"]  # fmt: skip
+    assert volume["persistentVolumeClaim"]["claimName"] in claims
+    assert container["env"] == [
+        {
+            "name": "BURNISH_DATABASE",
+            "valueFrom": {
+                "secretKeyRef": {"name": "visit-notes-gateway", "key": "BURNISH_DATABASE"}
+            },
+        }
+    ]
+
+
+def test_alarms_may_be_posted_where_the_brief_says_and_nowhere_else() -> None:
+    for name, ports in (("kubernetes", {53, 5432}), ("kubernetes-overruled", {53, 5432, 8443})):
+        policy = next(
+            one
+            for one in objects(KUBERNETES[name])
+            if one["kind"] == "NetworkPolicy" and one["metadata"]["name"].endswith("-watch")
+        )
+        assert policy["spec"]["ingress"] == []
+        assert {port["port"] for rule in policy["spec"]["egress"]
+                for port in rule["ports"]} == ports  # fmt: skip
