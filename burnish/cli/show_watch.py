@@ -35,6 +35,9 @@ def show_watch(outcome: WatchOutcome, page: Path, *, brief: bool = False) -> Non
     for one in alarms:
         _alarm(console, one)
     _under_way(console, outcome)
+    if (canary := outcome.canary) is not None:
+        say(console, f"Run {canary.run}, with {canary.share:.0%} of the requests: {canary.action}. "
+            f"{canary.reason}")  # fmt: skip
     for note in [*outcome.notes, *dict.fromkeys(n for one in outcome.judged for n in one.notes)]:
         say(console, note)
     if outcome.judged or outcome.before:

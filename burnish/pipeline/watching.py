@@ -1,5 +1,7 @@
 """`burnish watch`: each finished window of the request log is judged once, and stays on record.
 
+A run that is on its way to all requests is taken one step on, too (`pipeline.rollout`).
+
 Reads the request log, feedback, and what the answering runs were made from; writes watches/<id>/
 and watch.html. A killed call is taken up by the next: a window without a complete record is judged
 again, with the same outcome.
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from burnish.errors import BriefError
+from burnish.pipeline.rollout import advance
 from burnish.pipeline.stepping import database_of, step, task_of
 from burnish.pipeline.watch_sides import (
     Passage,
@@ -77,6 +80,7 @@ def run_watch(
             notes=tuple(watching.notes()),
         )
         _draw(workspace, task, [*before, *judged], outcome)
+    outcome = outcome.model_copy(update={"canary": advance(workspace, now=now)})
     for one in judged:
         if one.alarm and task.watch.webhook:
             _post(task.watch.webhook, one, progress or silent)

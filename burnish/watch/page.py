@@ -58,13 +58,13 @@ def draw_timeline(watches: Sequence[Watch]) -> str:
         axes = figure.add_subplot()
         for one in wide:
             span = [_day(one.since), _day(one.until)]
-            axes.plot(span, [_surprise(one)] * 2, color=_ALARM if one.alarm else _CALM,
+            axes.plot(span, [surprise(one)] * 2, color=_ALARM if one.alarm else _CALM,
                       linewidth=3, alpha=0.6, solid_capstyle="butt")  # fmt: skip
         middles = [(_day(one.since) + _day(one.until)) / 2 for one in singles]
-        axes.plot(middles, [_surprise(one) for one in singles], color=_CALM, linewidth=1)
+        axes.plot(middles, [surprise(one) for one in singles], color=_CALM, linewidth=1)
         for alarm, marker, colour in ((False, "o", _CALM), (True, "D", _ALARM)):
             there = [at for at, one in enumerate(singles) if one.alarm == alarm]
-            axes.plot([middles[at] for at in there], [_surprise(singles[at]) for at in there],
+            axes.plot([middles[at] for at in there], [surprise(singles[at]) for at in there],
                       marker, color=colour, markersize=6)  # fmt: skip
         axes.axhline(1, color=_LEVEL, linestyle="--", linewidth=1)
         axes.text(0.01, 1, "alarm above this line", color=_INK, fontsize=9, va="bottom",
@@ -86,7 +86,7 @@ def _day(at: str) -> float:
     return datetime.fromisoformat(at).timestamp() / 86_400
 
 
-def _surprise(watch: Watch) -> float:
+def surprise(watch: Watch) -> float:
     """log p over log threshold: 1 is the alarm."""
     if not 0 < watch.threshold < 1:
         return 0.0
