@@ -29,6 +29,12 @@ def watch(
             help="Take right answers that became known later: JSONL of exchange and answer.",
         ),
     ] = None,
+    judge: Annotated[
+        int | None,
+        typer.Option(
+            "--judge", min=1, metavar="N", help="Have the brief's judge grade N answers first."
+        ),
+    ] = None,
     follow: Annotated[
         float | None,
         typer.Option("--follow", min=1, metavar="SECONDS", help="Look again so often, to Ctrl-C."),
@@ -43,6 +49,9 @@ def watch(
     if labels is not None:
         taken = pipeline.take_labels(place, labels)
         typer.echo(f"{taken:,} right answers taken from {labels}.", err=True)
+    if judge is not None:
+        graded = pipeline.judge_log(place, judge)
+        typer.echo(f"{graded:,} answers graded by the judge.", err=True)
     outcome = _once(place, as_json=as_json, quiet=quiet)
     while follow is not None:
         time.sleep(follow)

@@ -4,7 +4,14 @@ from burnish.pipeline.against import run_against
 from burnish.pipeline.comparing import compare_runs
 from burnish.pipeline.deploying import run_deploy
 from burnish.pipeline.exporting import run_export
+from burnish.pipeline.gathering import (
+    export_queue,
+    run_gather,
+    take_corrections,
+    take_gathered,
+)
 from burnish.pipeline.history import read_history, read_run_history
+from burnish.pipeline.judged_log import judge_log
 from burnish.pipeline.judgements import (
     human_page,
     human_results,
@@ -12,10 +19,13 @@ from burnish.pipeline.judgements import (
     run_judge,
     write_human_sheet,
 )
+from burnish.pipeline.late_labels import take_labels
 from burnish.pipeline.mirroring import mirror
 from burnish.pipeline.probing import run_probe
 from burnish.pipeline.pruning import prune
+from burnish.pipeline.retuning import run_retune
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
+from burnish.pipeline.rollout import read_stage_decisions
 from burnish.pipeline.scheduling import run_schedule
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.serving import (
@@ -41,6 +51,7 @@ from burnish.pipeline.steps import (
     shortlist,
     write_proposal,
 )
+from burnish.pipeline.watching import run_watch, watches
 
 __all__ = [
     "add_key",
@@ -51,11 +62,13 @@ __all__ = [
     "diff_data",
     "drop_key",
     "export_data",
+    "export_queue",
     "fix_data",
     "human_page",
     "human_results",
     "import_human_sheet",
     "init",
+    "judge_log",
     "list_keys",
     "mirror",
     "promote",
@@ -63,6 +76,7 @@ __all__ = [
     "read_changes",
     "read_history",
     "read_run_history",
+    "read_stage_decisions",
     "rollback",
     "run",
     "run_against",
@@ -71,17 +85,24 @@ __all__ = [
     "run_deploy",
     "run_evaluate",
     "run_export",
+    "run_gather",
     "run_judge",
     "run_preflight",
     "run_probe",
+    "run_retune",
     "run_schedule",
     "run_search",
     "run_seeds",
     "run_serve",
     "run_train",
+    "run_watch",
     "shortlist",
+    "take_corrections",
+    "take_gathered",
+    "take_labels",
     "take_search",
     "traffic_states",
+    "watches",
     "write_human_sheet",
     "write_proposal",
 ]

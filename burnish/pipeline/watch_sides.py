@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LABELLED = "labels"
 """The caller under whose name delayed labels stand among the feedback."""
+JUDGED = "judge"
+"""The caller under whose name the judge's grades stand there."""
 _MOST_SECONDS = 1000
 _GOOD = 4
 
@@ -98,8 +100,16 @@ def window_side(
     rated = [
         rating for one in exchanges for rating in _ratings(reader.task, one, said.get(one.id, ()))
     ]
-    gauge = passed.gauge.model_copy(update={"good": sum(rated), "bad": len(rated) - sum(rated)})
-    scores = label_scores(reader, [one for one in exchanges if one.run == passed.run], said)
+    own = [one for one in exchanges if one.run == passed.run]
+    grades = tuple(
+        rating.score
+        for one in own
+        for rating in said.get(one.id, ())
+        if rating.caller == JUDGED and rating.score is not None
+    )
+    said_of = {"good": sum(rated), "bad": len(rated) - sum(rated), "grades": grades}
+    gauge = passed.gauge.model_copy(update=said_of)
+    scores = label_scores(reader, own, said)
     return Side(read.seen, read.answered(passed.run), scores, gauge), read
 
 
@@ -148,7 +158,7 @@ def _ratings(task: Task, exchange: Exchange, said: Sequence[Feedback]) -> list[b
 
     found = []
     for one in said:
-        if one.caller == LABELLED:
+        if one.caller in (LABELLED, JUDGED):
             continue
         if one.thumb is not None:
             found.append(one.thumb == "up")

@@ -131,6 +131,7 @@ class Gauge(_Part):
         failed: answers with a status of 500 and above, of `n` by the run that answered most.
         seconds: of a random sample of its answers.
         good, bad: requests that callers rated, by thumb, score (4 and 5 are good) or correction.
+        grades: of the judge, 1 to 5.
     """
 
     n: int = 0
@@ -138,6 +139,7 @@ class Gauge(_Part):
     seconds: tuple[float, ...] = ()
     good: int = 0
     bad: int = 0
+    grades: tuple[int, ...] = ()
 
 
 class OpenWindow(_Part):

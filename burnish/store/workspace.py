@@ -18,7 +18,8 @@ reports/<id>/               record.json  answers.jsonl  usage.jsonl  report.html
 exports/<id>/               record.json  adapter/ (or model/, or recipe/)
 deployments/<id>/            record.json  engine.log
 watches/<id>/               record.json  gauge.json: one window of the request log
-watches/reference.jsonl     the log's first weeks, where later ones are compared with them
+watches/                    reference.jsonl: the log's first weeks, where others are compared
+                            with them; judge.jsonl: the judge's replies about the log
 watch.html                  all windows so far
 queue.jsonl  queue.csv      exchanges worth labelling
 gathered.jsonl              examples that came out of serving
@@ -113,6 +114,11 @@ class Workspace:
     def watch_reference(self) -> Path:
         """The requests of the log's first weeks, where later ones are compared with them."""
         return self.folder / "watches" / "reference.jsonl"
+
+    @property
+    def judged_log(self) -> Path:
+        """What the judge replied about answers of the request log."""
+        return self.folder / "watches" / "judge.jsonl"
 
     @property
     def queue(self) -> Path:

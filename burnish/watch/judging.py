@@ -188,12 +188,17 @@ def _names(before: NDArray[np.str_], after: NDArray[np.str_]) -> tuple[str, str,
 
 
 def _performance(reference: Side, window: Side) -> dict[Family, tuple[Sample, Sample]]:
-    """Labelled answers against the report's, or ratings against those of earlier requests."""
+    """Labelled answers against the report's; else grades or ratings against the first window's."""
     if min(len(reference.scores), len(window.scores)) >= _LEAST:
         scores = [np.array(side.scores, dtype=np.float64) for side in (reference, window)]
         one, other = (Sample(numbers={"score": each}) for each in scores)
         return {"performance": (one, other)}
     gauges = [side.gauge or Gauge() for side in (reference, window)]
+    if min(len(gauge.grades) for gauge in gauges) >= _LEAST:
+        one, other = (
+            Sample(numbers={"grades": np.array(gauge.grades, dtype=np.float64)}) for gauge in gauges
+        )
+        return {"performance": (one, other)}
     if min(gauge.good + gauge.bad for gauge in gauges) >= _LEAST:
         one, other = (
             Sample(names={"ratings": np.array(["good"] * gauge.good + ["bad"] * gauge.bad)})

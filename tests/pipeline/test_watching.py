@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai_server import OpenAIServer
 from watched import exchanges, log, served_workspace, tickets
 
 from burnish.brief.file import read_brief, write_brief
 from burnish.errors import BriefError, DataError
-from burnish.pipeline import run_watch, take_labels, watches
+from burnish.pipeline import judge_log, run_watch, take_labels, watches
 from burnish.pipeline import watching as watching_module
-from burnish.records import Feedback, ServeSettings, Watch, WatchSettings
+from burnish.records import Feedback, JudgeSettings, ServeSettings, Watch, WatchSettings
 from burnish.store import Workspace
 from burnish.store.database import connect
 from burnish.store.exchanges import append_exchanges
@@ -265,6 +266,27 @@ def test_ratings_are_held_against_the_first_window(tmp_path: Path) -> None:
     found = run_watch(workspace, now=at("2024-03-16"))
     assert [one.alarm for one in found.judged] == [False, True]
     assert any(one.name == "ratings" for one in found.judged[1].signals)
+
+
+def test_grades_of_a_judge_are_held_against_the_first_window(tmp_path: Path) -> None:
+    def graded(_: str, turns: list[dict[str, str]]) -> str:
+        strict = any("parcel" in turn["content"] for turn in turns)
+        return json.dumps({"reason": "r", "grade": 2 if strict else 5})
+
+    with OpenAIServer(answer=graded) as served:
+        judge = JudgeSettings(model=f"openai-compatible:{served.url}:base", timeout=5.0)
+        workspace = served_workspace(tmp_path, judge=judge)
+        calm = [("my invoice was charged twice", "billing")] * 60
+        log(workspace, exchanges(calm, "2024-03-01", 7))
+        later = [("my invoice was charged twice for a parcel", "billing")] * 60
+        log(workspace, exchanges(later, "2024-03-08", 7))
+        assert judge_log(workspace, 100) == 100
+        asked = len(served.requests)
+        assert judge_log(workspace, 100) == 0
+        assert len(served.requests) == asked
+    found = run_watch(workspace, now=at("2024-03-16"))
+    signal = next(one for one in found.judged[1].signals if one.family == "performance")
+    assert (signal.name, signal.before, signal.after) == ("grades", "median 5", "median 2")
 
 
 def test_an_alarm_is_posted_without_any_text(tmp_path: Path) -> None:
