@@ -151,7 +151,7 @@ def _apply(
     pairs.sort(key=lambda pair: (-pair[2], pair[0].content, pair[1].content))
     removes = task.checks.near_duplicates == "drop"
     drops = removes and kind == "near-duplicate"
-    alike = _Likeness(task, spool, by_words=kind == "near-duplicate")
+    alike = Likeness(task, spool, by_words=kind == "near-duplicate")
     gone: set[int] = set()
     inner = []
     for one, other, value in pairs:
@@ -287,7 +287,7 @@ def _clusters(near: dict[int, dict[int, float]]) -> Iterable[list[int]]:
         yield sorted(cluster)
 
 
-class _Likeness:
+class Likeness:
     """Whether two near rows are alike in every input, and in all that decides.
 
     A question about the same page is another question, and "40 mg" is not "20 mg", however many

@@ -5,7 +5,7 @@ Reads the brief's files and decisions.jsonl; writes datasets/<id>/.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,16 +93,31 @@ def make_data(
     checked = check(task, built, reviews, losses=losses, progress=progress)
     fields = {"splits": {}, "rows_read": built.rows_read, "dropped": {}}
     with step(workspace, Dataset, inputs_hash, {}, task.seed, fields) as record:
-        done = _store(workspace, record, built, checked)
+        done = store(workspace, record, built, checked)
     progress(Event("data", _sizes(done), finished=True))
     return done
 
 
-def _store(workspace: Workspace, record: Dataset, built: "Built", checked: "Checked") -> Dataset:
-    """Write the splits and everything beside them; the record comes last."""
+def store(
+    workspace: Workspace,
+    record: Dataset,
+    built: "Built",
+    checked: "Checked",
+    *,
+    sealed: Mapping[SplitName, tuple[bytes, Split]] | None = None,
+) -> Dataset:
+    """Write the splits and everything beside them; the record comes last.
+
+    Args:
+        sealed: splits whose files are taken over byte for byte, as nobody may read them here.
+    """
     splits: dict[SplitName, Split] = {}
     for name, examples in (built.splits | {"train": checked.train}).items():
         file = workspace.path(record, f"{name}.jsonl")
+        if sealed and name in sealed:
+            data, splits[name] = sealed[name]
+            write_bytes(file, data)
+            continue
         write_lines(file, examples)
         labels = Counter(label for example in examples for label in example.labels)
         splits[name] = Split(

@@ -7,7 +7,7 @@ from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.export import Bounds, Export, ExportForm, Parity
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
 from burnish.records.forgetting import Forgetting
-from burnish.records.gathering import CallerDoubt, Gathering, Taken
+from burnish.records.gathering import CallerDoubt, CallerHabit, Gathering, Taken
 from burnish.records.history import (
     Answering,
     DataChange,
@@ -156,6 +156,7 @@ __all__ = [
     "Bounds",
     "Calibration",
     "CallerDoubt",
+    "CallerHabit",
     "Candidate",
     "Change",
     "CheckSettings",

@@ -53,6 +53,23 @@ def outline(workspace: Workspace, dataset: Dataset, split: SplitName) -> list[Ex
     ]
 
 
+def sealed_inputs(
+    workspace: Workspace, dataset: Dataset, split: Literal["test", "fresh"]
+) -> list[Example]:
+    """What stands in a sealed split without any answer, so that nothing learned repeats it.
+
+    For that comparison alone: an input says nothing of how well a model does, so this is no
+    opening.
+
+    Raises:
+        SealError: the file is not the one that was recorded.
+    """
+    return [
+        example.model_copy(update={"answer": "", "references": (), "labels": ()})
+        for example in _read(workspace, dataset, split)
+    ]
+
+
 def open_test(
     workspace: Workspace,
     dataset: Dataset,

@@ -9,6 +9,7 @@ import hashlib
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,40 @@ def ranked_labels(task: Task, examples: Sequence[Example], *, seed: int) -> list
     found = list(judge(data, probabilities, judged))
     found.sort(key=lambda each: (each.probability, content_hash(each.example), each.example.id))
     return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model of trusted examples reads in others.
+
+    Attributes:
+        labels: that it knows, sorted.
+        shares: probability of each label [others, labels]; of several labels, each by itself.
+    """
+
+    labels: tuple[str, ...]
+    shares: Floats
+
+
+def read_by(
+    task: Task, trusted: Sequence[Example], others: Sequence[Example], *, seed: int
+) -> Reading | None:
+    """What the classifier reads in others after learning from trusted examples alone.
+
+    The others' own answers play no part, so nobody sways it by them. None where it cannot learn.
+    """
+    blank = [other.model_copy(update={"answer": "", "labels": ()}) for other in others]
+    data = _Data.of(task, [*trusted, *blank], seed)
+    if data is None or not others:
+        return None
+    row = {id(example): at for at, example in enumerate(data.examples)}
+    rows = np.array([row[id(example)] for example in blank])
+    held = np.zeros(len(data.examples), dtype=bool)
+    held[rows] = True
+    shares = np.zeros(data.carried.shape)
+    with _one_thread():
+        shares[held] = (_predict_several if data.several else _predict_one)(data, ~held, held)
+    return Reading(tuple(data.labels), shares[rows])
 
 
 def unjudged_labels(task: Task, examples: Sequence[Example]) -> tuple[str, ...]:
@@ -199,19 +234,26 @@ def _features(texts: Sequence[str]) -> Any:
 
 def _out_of_sample(data: _Data) -> tuple[Floats, NDArray[np.bool_]]:
     """Probabilities (examples by labels), and which of them a model could learn at all."""
-    from threadpoolctl import threadpool_limits
-
     probabilities = np.zeros(data.carried.shape)
     judged = np.zeros(data.carried.shape, dtype=bool)
     predict = _predict_several if data.several else _predict_one
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="lbfgs failed to converge")
+    with _one_thread():
         for fold in range(int(data.folds.max()) + 1):
             held = data.folds == fold
             if held.any():
                 judged[held] = data.carried[~held].any(axis=0)
                 probabilities[held] = predict(data, ~held, held)
     return probabilities, judged
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Equal sums on every machine, and no word of a regression that stops early by design."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="lbfgs failed to converge")
+        yield
 
 
 def _regression(seed: int) -> Any:
