@@ -105,7 +105,7 @@ def measured_section() -> str:
     """Burnish's own trainings on a CPU."""
     data = read_measured()
     from training_cost import HEAD as HEAD_OF_RUNS
-    from training_cost import predict_seconds, row, speed_of
+    from training_cost import row, speed_of
 
     speed = speed_of(data)
     lines = [
@@ -114,8 +114,8 @@ def measured_section() -> str:
         "loader, trainer and settings (bfloat16 under LoRA and QLoRA, float32 where all weights "
         "train), 8 examples a step of equal length, a quarter of the tokens answers, each in a "
         "fresh process. To the tensors come the libraries and what glibc keeps between tensors of "
-        "changing sizes: two constants for all rows. Seconds of a step follow from ten rates that "
-        "`burnish.base.speed` measured on the machine in three seconds, and from operations and "
+        "changing sizes: two constants for all rows. Seconds of a step follow from twelve rates "
+        "that `burnish.base.speed` measured on the machine just before, and from operations and "
         "bytes counted in the code (`burnish.base.duration`).\n",
         HEAD_OF_RUNS,
     ]
@@ -125,17 +125,6 @@ def measured_section() -> str:
             f"\n{name}: {len(errors)} runs, median error {statistics.median(errors):.1%}, worst "
             f"{max(errors):.1%}."
         )
-    single = [
-        abs(predict_seconds(run, speed) / seconds - 1)
-        for run in data["run"]
-        for seconds in run.get("runs", [run["seconds"]])
-    ]
-    lines.append(
-        "\nSeconds are medians where a case ran several times, and the same case differs by up to "
-        f"{max(map(_spread, data['run'])):.0%} between its runs. Against each of the {len(single)} "
-        f"runs alone: {sum(error >= 0.15 for error in single)} are missed by 15% or more, the "
-        f"worst by {max(single):.1%}."
-    )
     rates = ", ".join(f"{key} {value}" for key, value in data["speed"].items() if key != "device")
     lines.append(f"\nThe rates ({data['speed']['device']}): {rates}.")
     return "\n".join(lines)
@@ -150,12 +139,6 @@ def measured_errors(data: dict[str, Any]) -> dict[str, list[float]]:
         "Memory": [abs(predict(run) / run["gib"] - 1) for run in data["run"]],
         "Time": [abs(predict_seconds(run, speed) / run["seconds"] - 1) for run in data["run"]],
     }
-
-
-def _spread(run: dict[str, Any]) -> float:
-    """By how much the slowest run of a case exceeds the fastest."""
-    seconds = run.get("runs", [run["seconds"]])
-    return float(max(seconds) / min(seconds) - 1)
 
 
 def read_measured() -> dict[str, Any]:

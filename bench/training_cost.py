@@ -41,6 +41,8 @@ STEPS = {"random-30m": 6, "smollm2-135m": 5, "random-120m": 5, "random-500m": 2}
 """Of a training; the first is not timed."""
 BATCH = 8
 CORES = 2
+ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "HF_HUB_OFFLINE": "1"}
+"""Huge pages, as the command line has them."""
 
 
 def main() -> None:
@@ -53,6 +55,7 @@ def main() -> None:
     if arguments.case:
         print(json.dumps(_train(json.loads(arguments.case))))
         return
+    os.environ.update(ENVIRONMENT)  # before torch is imported: rates are those of the trainings
     speed = calibrate(read_machine())
     print(_speed_lines(speed) if arguments.toml else HEAD, flush=True)
     for name in STEPS:
@@ -148,12 +151,11 @@ def _figures(name: str) -> Figures:
 
 def _measured(case: dict[str, Any]) -> dict[str, Any]:
     """What a fresh process reports of one training."""
-    environment = os.environ | {"THP_MEM_ALLOC_ENABLE": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, __file__, "--case", json.dumps(case)],
         capture_output=True,
         text=True,
-        env=environment,
+        env=os.environ | ENVIRONMENT,
         check=False,
     )
     if done.returncode:

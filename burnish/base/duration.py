@@ -1,10 +1,12 @@
 """How long training and answering take, from what is computed and the measured rates of a machine.
 
 Counted from the code that runs: products with the layers' weights and the head; those of adapters
-and of attention; passes over activations, logits and trained weights; 4-bit weights unpacked and
-dropped elements drawn; and, on a CPU, what every operation takes beside its work. Rows are those of
-burnish.engines.rows: no padding, and logits where there is a loss.
+and of attention; passes over activations, logits and trained weights; new memory for what is large;
+4-bit weights unpacked and dropped elements drawn; and, on a CPU, what every operation takes beside
+its work. Rows are those of burnish.engines.rows: no padding, and logits where there is a loss.
 """
+
+from math import exp
 
 from burnish.base.figures import Figures
 from burnish.base.memory import (
@@ -18,11 +20,13 @@ from burnish.base.memory import (
 from burnish.base.parameters import adapted, count, count_active, count_adapters, matrices
 from burnish.base.speed import Speed
 
-CALLS = {"lora": 530, "qlora": 1270, "full": 280}
+CALLS = {"lora": 530, "qlora": 710, "full": 280}
 CALLS_A_BLOCK = 53
 """Operations of a layer for one row, forward and backward; for each block of its attention: what
-torch's profiler counts, nodes of autograd too, but nothing that another operation calls. A layer in
-4 bits takes 80 more in Python that the profiler does not see (0.31 ms, an ordinary one 0.11 ms)."""
+torch's profiler counts, nodes of autograd too, but nothing that another operation calls."""
+CALLS_UNPACKING = 80
+"""Operations' time that a matrix in 4 bits takes in Python, unseen by the profiler (0.31 ms, an
+ordinary one 0.11). Python runs in one thread at a time: rows side by side take turns."""
 CALLS_A_TENSOR = 40
 """Operations' time that a step takes for each trained tensor beside its bytes: summing, clipping,
 stepping and zeroing take 12 ms for 112 adapters."""
@@ -34,9 +38,13 @@ DROPPED_PASSES = 9
 SCORE_PASSES = 12
 """Passes over the scores of attention in blocks, forward and backward."""
 STEP_BYTES = 40
-"""Moved for a trained weight: AdamW reads four numbers and writes three, clipping three more."""
+"""Moved in place for a trained weight: AdamW reads four numbers and writes three, clipping three
+more."""
 ADDED_BYTES = 12
-"""Moved for a trained weight when a further row's gradient is added."""
+"""Moved in place for a trained weight when a further row's gradient is added."""
+GIVEN_BACK = 2.0
+"""Seconds after which Linux tells the host of a virtual machine of free memory (page_reporting.c).
+Written 0.3, 0.6, 1, 2 and 3 s after it was freed, 15, 28, 49, 66 and 67% of it came slowly."""
 
 
 def training_flops(figures: Figures, plan: Plan, *, length: int) -> float:
@@ -71,7 +79,12 @@ def training_seconds(
     rows = tokens / plan.tokens * plan.rows
     steps = tokens / (plan.batch * length)
     a_row, a_step = _row_seconds(figures, plan, length, speed), _step_seconds(figures, plan, speed)
-    return tokens * a_token + rows * a_row + steps * a_step
+    seconds = tokens * a_token + rows * a_row + steps * a_step
+    if plan.method == "full":
+        added = max(rows - steps, 0.0) * ADDED_BYTES * count_trained(figures, plan)
+        seconds += added / (speed.passes * 1e9)
+        seconds += rows * _new_seconds(figures, plan, speed, seconds / rows)
+    return seconds
 
 
 def answer_seconds(
@@ -146,18 +159,36 @@ def _row_seconds(figures: Figures, plan: Plan, length: int, speed: Speed) -> flo
     blocks = each / min(length, plan.in_blocks) if plan.in_blocks else 0.0
     calls = figures.num_hidden_layers * (CALLS[plan.method] + CALLS_A_BLOCK * blocks)
     busy = calls * speed.overhead * (WAITING if plan.rows > 1 else 1) * 1e-6 / plan.rows
-    if plan.method == "full":
-        table = figures.vocab_size * figures.hidden_size * 4
-        embedded = table * (1 + 3 * figures.tie_word_embeddings)  # zeros, and added to the head's
-        busy += (embedded + ADDED_BYTES * count_trained(figures, plan)) / (speed.memory * 1e9)
-    if plan.method == "qlora" and speed.unpacked is not None:
-        busy += 2 * figures.num_hidden_layers * sum(
-            each.parameters for each in matrices(figures)
-        ) / (speed.unpacked * 1e9)  # fmt: skip
+    if plan.method == "qlora":
+        linear = matrices(figures)
+        unpacking = CALLS_UNPACKING * len(linear) * speed.overhead * 1e-6
+        if speed.unpacked is not None:
+            unpacking += 2 * sum(each.parameters for each in linear) / (speed.unpacked * 1e9)
+        busy += figures.num_hidden_layers * unpacking
     if plan.mask_bytes is not None and speed.draws is not None:
         places = plan.mask_bytes / 8 * sum(each.inputs for each in adapted(figures, plan.targets))
         busy += each * figures.num_hidden_layers * places / (speed.draws * 1e6)
     return busy
+
+
+def _new_seconds(figures: Figures, plan: Plan, speed: Speed, free: float) -> float:
+    """What new memory for a row's tensors as wide as the vocabulary takes, in float32.
+
+    They are too large for the C library to keep: every row takes new memory for the gradients of
+    the head, of the embedding and, where both are one table, for their sum; and for the logits,
+    their log-softmax, the gradients of both, and the copy that selecting the row's batch makes.
+
+    Args:
+        free: seconds that such memory lies free between two rows, about.
+    """
+    table = figures.vocab_size * figures.hidden_size * 4
+    tied = figures.tie_word_embeddings
+    given_back = 1 - exp(-free / GIVEN_BACK)
+    a_byte = given_back / (speed.cold or speed.passes)
+    a_byte += (1 - given_back) / (speed.fresh or speed.passes)
+    logits = 5 * _share_answered(plan) * plan.tokens * figures.vocab_size * 4
+    new = (2 + tied) * table + logits
+    return (new * a_byte + 2 * tied * table / speed.passes) / 1e9
 
 
 def _step_seconds(figures: Figures, plan: Plan, speed: Speed) -> float:
@@ -165,7 +196,7 @@ def _step_seconds(figures: Figures, plan: Plan, speed: Speed) -> float:
     linear = adapted(figures, plan.targets)
     tensors = len(matrices(figures)) + 2 if plan.method == "full" else 2 * len(linear)
     calls = CALLS_A_TENSOR * figures.num_hidden_layers * tensors * speed.overhead * 1e-6
-    return calls + STEP_BYTES * count_trained(figures, plan) / (speed.memory * 1e9)
+    return calls + STEP_BYTES * count_trained(figures, plan) / (speed.passes * 1e9)
 
 
 def _share_answered(plan: Plan) -> float:

@@ -47,7 +47,7 @@ class Card(BaseModel):
             thin=rate,
             blocks=rate,
             bandwidth=self.bandwidth,
-            memory=self.bandwidth,
+            passes=self.bandwidth,
         )
 
 

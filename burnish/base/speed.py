@@ -1,4 +1,4 @@
-"""How fast this machine computes what training is made of, measured in about two seconds.
+"""How fast this machine computes what training is made of, measured in about three seconds.
 
 Every rate is measured as training uses it: rows run side by side, each on its share of the cores,
 and weights come from memory, since no cache holds a model. The result is kept in speed.json of the
@@ -34,6 +34,8 @@ _TIMES = 3
 _LAYERS = 8
 _PART = 256 * 1024
 """Elements of an activation of half a row."""
+_TABLE, _TABLES = 16 * 1024 * 1024, 3
+"""Numbers of a table of gradients, more than the C library keeps for itself; tables at a time."""
 _SECONDS, _UNTIMED = 0.08, 3
 """At least, for each rate; and calls before, since memory that nobody had yet comes slowly."""
 
@@ -48,7 +50,10 @@ class Speed(BaseModel):
         blocks: products of attention in blocks, in that precision too, GFLOP/s.
         bandwidth: of element-wise work over memory, GB/s read and written.
         joint: speed of one row's products on all cores, over that of rows side by side.
-        memory: of passes over what no cache holds, such as gradients, into new memory, GB/s.
+        passes: of passes in place over what no cache holds, such as an optimiser's, GB/s.
+        fresh: written into new memory that was freed just before, GB/s; None where a device keeps
+            its memory.
+        cold: written into memory that lay free for seconds, which a host may have taken, GB/s.
         overhead: microseconds that an operation takes beside its work.
         draws: millions of dropped elements drawn a second.
         unpacked: billions of 4-bit weights unpacked a second; None where bitsandbytes is absent.
@@ -62,7 +67,9 @@ class Speed(BaseModel):
     thin: float = Field(gt=0)
     blocks: float = Field(gt=0)
     bandwidth: float = Field(gt=0)
-    memory: float = Field(gt=0)
+    passes: float = Field(gt=0)
+    fresh: float | None = Field(None, gt=0)
+    cold: float | None = Field(None, gt=0)
     joint: float = Field(1.0, gt=0)
     overhead: float = Field(0.0, ge=0)
     draws: float | None = Field(None, gt=0)
@@ -99,6 +106,7 @@ def calibrate(machine: Machine) -> Speed:
     on_cpu = device.type == "cpu"
     own = getattr(torch, precision("auto", machine.features, on_cpu=on_cpu))
     with _Rows(device, SIDE_BY_SIDE) as rows, _Rows(device, 1) as alone:
+        first = _first_touch() if on_cpu else 0.0  # and free again until the last rate
         wide = _products(rows, torch.float32)
         return Speed(
             device=measured_device(machine),
@@ -107,11 +115,13 @@ def calibrate(machine: Machine) -> Speed:
             thin=round(_thin_products(rows, own), 1),
             blocks=round(_blocks(rows, own), 1),
             bandwidth=round(_bandwidth(rows, own), 2),
-            memory=round(_memory(alone), 2),
+            passes=round(_passes(alone), 2),
+            fresh=round(_fresh(alone), 2) if on_cpu else None,
             joint=round(_products(alone, torch.float32) / wide, 3),
             overhead=round(_overhead(alone), 2) if on_cpu else 0.0,
             draws=round(_draws(rows), 1) if on_cpu else None,
             unpacked=round(_unpacked(rows, own), 3) if on_cpu and _unpacks() else None,
+            cold=round(min(first, _first_touch()), 2) if on_cpu else None,
         )
 
 
@@ -138,7 +148,9 @@ def estimate(machine: Machine) -> Speed:
         thin=round(best * 0.6, 1),
         blocks=round(best * 0.8, 1),
         bandwidth=round(bandwidth, 2),
-        memory=round(bandwidth / 4, 2),
+        passes=round(bandwidth, 2),
+        fresh=round(bandwidth / 4, 2),
+        cold=round(bandwidth / 40, 2),
         joint=0.85,
         overhead=2.5,
         draws=140.0,
@@ -203,7 +215,7 @@ class _Rows:
 
 
 def _products(rows: _Rows, dtype: torch.dtype) -> float:
-    """GFLOP/s of layers' products, forward and the gradient of the input."""
+    """GFLOP/s of layers' products, forward and the gradient of the input, into memory at hand."""
     import torch
 
     def work() -> Callable[[], object]:
@@ -212,9 +224,10 @@ def _products(rows: _Rows, dtype: torch.dtype) -> float:
             x = torch.ones(_TOKENS, inputs, dtype=dtype, device=rows.device)
             given = torch.ones(_TOKENS, outputs, dtype=dtype, device=rows.device)
             weight = torch.ones(outputs, inputs, dtype=dtype, device=rows.device)
-            pairs.append((x, given, weight))
+            pairs.append((x, given, weight, torch.empty_like(given), torch.empty_like(x)))
         return lambda: [
-            (torch.nn.functional.linear(x, weight), given @ weight) for x, given, weight in pairs
+            (torch.mm(x, weight.T, out=forward), torch.mm(given, weight, out=back))
+            for x, given, weight, forward, back in pairs
         ]
 
     each = sum(inputs * outputs for inputs, outputs in _SHAPES)
@@ -280,12 +293,32 @@ def _bandwidth(rows: _Rows, dtype: torch.dtype) -> float:
     return moved / rows.seconds([work() for _ in range(rows.number)]) / 1e9
 
 
-def _memory(alone: _Rows) -> float:
-    """GB/s read and written by passes over gradients."""
+def _passes(alone: _Rows) -> float:
+    """GB/s read and written by passes over weights in motion and their gradients, in place."""
     import torch
 
-    some = torch.ones(_TIMES * _LAYERS * _INPUTS * _OUTPUTS // 2, device=alone.device)
-    return 8 * some.numel() / alone.seconds([lambda: some * 2.0]) / 1e9
+    weights = torch.ones(_TABLE, device=alone.device)
+    gradients = torch.ones_like(weights)
+    return 12 * _TABLE / alone.seconds([lambda: weights.add_(gradients)]) / 1e9
+
+
+def _fresh(alone: _Rows) -> float:
+    """GB/s of zeros for a table, in memory that another table has just left."""
+    import torch
+
+    return 4 * _TABLE / alone.seconds([lambda: torch.empty(_TABLE).fill_(0.0)]) / 1e9
+
+
+def _first_touch() -> float:
+    """GB/s of zeros for the slowest of some tables that are held at the same time."""
+    import torch
+
+    held, times = [], []
+    for _ in range(_TABLES):
+        began = time.perf_counter()
+        held.append(torch.empty(_TABLE).fill_(0.0))
+        times.append(time.perf_counter() - began)
+    return 4 * _TABLE / max(times) / 1e9
 
 
 def _overhead(alone: _Rows) -> float:

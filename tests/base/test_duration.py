@@ -10,6 +10,7 @@ import torch
 from tiny import tiny_model
 from torch.utils.flop_counter import FlopCounterMode
 
+from burnish.base import duration
 from burnish.base.catalogue import Catalogue
 from burnish.base.duration import answer_seconds, training_flops, training_seconds
 from burnish.base.figures import Figures, figures_of
@@ -18,11 +19,11 @@ from burnish.base.speed import Speed
 from burnish.records import TrainSettings
 
 SPEED = Speed(
-    device="x", float32=100, bfloat16=50, thin=50, blocks=50, bandwidth=10, memory=10, overhead=3
+    device="x", float32=100, bfloat16=50, thin=50, blocks=50, bandwidth=10, passes=10, overhead=3
 )
 
 
-RATES = ("float32", "bfloat16", "thin", "blocks", "bandwidth", "memory")
+RATES = ("float32", "bfloat16", "thin", "blocks", "bandwidth", "passes")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -108,6 +109,64 @@ def test_what_stands_between_products_takes_time_too() -> None:
     assert seconds(unpacking, "qlora", rows=2) > seconds(SPEED, "qlora", rows=2)
     alone = SPEED.model_copy(update={"joint": 0.5})
     assert seconds(alone, "full") > seconds(SPEED, "full")
+
+
+def test_rows_side_by_side_take_turns_in_the_python_of_four_bits() -> None:
+    """Unpacking alone costs as much in each of two rows as in one; waiting for others does not."""
+    smollm, work = figures("smollm2-135m"), {"tokens": 1024, "length": 128}
+    plans = [
+        plan_of(
+            TrainSettings(), 512, method="qlora", dtype="bfloat16", answer_tokens=128,
+            example=128, on_cpu=True, rows=rows,
+        )
+        for rows in (1, 2)
+    ]  # fmt: skip
+    with_python = [training_seconds(smollm, plan, speed=SPEED, **work) for plan in plans]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duration, "CALLS_UNPACKING", 0)
+        without = [training_seconds(smollm, plan, speed=SPEED, **work) for plan in plans]
+    one, two = (slow - quick for slow, quick in zip(with_python, without, strict=True))
+    layer = 7 * duration.CALLS_UNPACKING * SPEED.overhead * 1e-6
+    assert one == pytest.approx(2 * 30 * layer)  # two rows, one after the other
+    assert two == pytest.approx(4 * 30 * layer)
+
+
+def test_a_step_of_a_whole_model_passes_over_its_weights_in_place() -> None:
+    """An optimiser's numbers lie where they lay: only what a row is given anew is new memory."""
+    smollm = figures("smollm2-135m")
+    plan = plan_of(TrainSettings(), 512, method="full", dtype="float32", answer_tokens=128,
+                   example=128, on_cpu=True)  # fmt: skip
+
+    def seconds(tokens: int = 1024, **rates: float) -> float:
+        speed = SPEED.model_copy(update={"fresh": 10.0, "cold": 10.0, **rates})
+        return training_seconds(smollm, plan, tokens=tokens, length=128, speed=speed)
+
+    weights = 134.5e6
+    tables = 2 * 2 * 4 * 49_152 * 576  # read for the sums of two rows
+    in_place = (52 * weights + tables) / 10e9  # the second row is added to the first
+    assert seconds() - seconds(passes=1e9) == pytest.approx(in_place, rel=0.01)
+    new = 4 * 2 * 49_152 * (3 * 576 + 5 * 128) / 10e9
+    quick = seconds(fresh=1e9, cold=1e9)
+    assert seconds() - quick == pytest.approx(new, rel=0.01)
+
+
+def test_memory_that_lay_free_for_long_is_cold() -> None:
+    """Rows of a small model are so quick that little of their memory is taken back."""
+    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "intermediate_size": 64}
+    small, large = (figures("smollm2-135m").model_copy(update=update) for update in (sizes, {}))
+
+    def share_cold(model: Figures) -> float:
+        plan = plan_of(TrainSettings(), 512, method="full", dtype="float32", answer_tokens=128,
+                       example=128, on_cpu=True)  # fmt: skip
+        slow, cold, warm = (
+            training_seconds(model, plan, tokens=1024, length=128,
+                             speed=SPEED.model_copy(update={"fresh": fresh, "cold": cold}))
+            for fresh, cold in ((10.0, 10.0), (1e9, 10.0), (1e9, 1e9))
+        )  # fmt: skip
+        return (cold - warm) / (slow - warm)
+
+    assert share_cold(small) < 0.2
+    assert share_cold(large) > 0.8
 
 
 def test_an_answer_reads_all_weights_for_every_token() -> None:

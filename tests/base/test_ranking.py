@@ -18,11 +18,11 @@ WORKSTATION = Machine(
     devices=(Device(kind="cuda", name="RTX 4090", memory_gib=24),),
 )
 SLOW = Speed(
-    device="a CPU", float32=300, bfloat16=150, thin=100, blocks=100, bandwidth=12, memory=12
+    device="a CPU", float32=300, bfloat16=150, thin=100, blocks=100, bandwidth=12, passes=12
 )
 FAST = Speed(
     device="RTX 4090", float32=30_000, bfloat16=66_000, thin=66_000, blocks=66_000, bandwidth=1000,
-    memory=1000,
+    passes=1000,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ def test_this_machine_is_read_and_measured_once(tmp_path: Path) -> None:
     first = read_speed(file, machine)
     rates = first.model_dump(exclude={"device", "unpacked", "draws"})
     assert all(rate > 0 for rate in rates.values()), rates
+    assert first.passes > first.fresh  # type: ignore[operator]
     assert read_speed(file, machine) == first == known_speed(file, machine)
     file.write_text('{"device": "another", "float32": 1}')
     assert read_speed(file, machine).device == first.device
@@ -25,7 +26,7 @@ def test_this_machine_is_read_and_measured_once(tmp_path: Path) -> None:
 
 def test_another_machines_speed_is_not_taken(tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
-    other = Speed(device="another", float32=1, bfloat16=1, thin=1, blocks=1, bandwidth=1, memory=1)
+    other = Speed(device="another", float32=1, bfloat16=1, thin=1, blocks=1, bandwidth=1, passes=1)
     file.write_text(other.model_dump_json())
     assert known_speed(file, read_machine()) is None
 
