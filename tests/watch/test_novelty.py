@@ -6,7 +6,10 @@ import pytest
 
 from burnish.watch.novelty import Novelty
 
-WORDS = "card refund shop money lost bank account pin code transfer abroad fee top up".split()
+WORDS = [
+    "card", "refund", "shop", "money", "lost", "bank", "account", "pin", "code", "transfer",
+    "abroad", "fee", "top", "up",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
