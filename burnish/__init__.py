@@ -12,7 +12,8 @@ The steps of the command line as functions, each from a workspace to a record:
 
 `run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps; the others go round
 them: decisions, versions and exports of data, the shortlist of bases, judges, people's votes.
-`run_export` writes a run for other engines.
+`run_export` writes a run for other engines. `read_history` tells what was made from what, and who
+answered when.
 """
 
 from importlib import import_module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from burnish.errors import BurnishError
     from burnish.pipeline import (
         cancel_train,
+        compare_runs,
         demo,
         diff_data,
         export_data,
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
         human_results,
         import_human_sheet,
         init,
+        mirror,
+        prune,
         read_changes,
+        read_history,
+        read_run_history,
         run,
         run_against,
         run_base,
@@ -56,6 +62,7 @@ __all__ = [
     "BurnishError",
     "Workspace",
     "cancel_train",
+    "compare_runs",
     "demo",
     "diff_data",
     "export_data",
@@ -64,7 +71,11 @@ __all__ = [
     "human_results",
     "import_human_sheet",
     "init",
+    "mirror",
+    "prune",
     "read_changes",
+    "read_history",
+    "read_run_history",
     "run",
     "run_against",
     "run_base",

@@ -26,6 +26,7 @@ from burnish.records import (
     RunHistory,
     RunLine,
     Score,
+    TrainSettings,
     Weighed,
 )
 
@@ -33,6 +34,7 @@ MOST = 12
 """Rows of a table of what happened, the newest; --json has all."""
 MOST_LETTERS = 60
 MOST_OF_BASE = 40
+_DEFAULTS = TrainSettings().model_dump(mode="json")
 _COLOURS = {"ship": "green", "don't ship": "red", "not enough data": "yellow"}
 
 
@@ -56,13 +58,16 @@ def one_run(found: RunHistory, *, brief: bool = False) -> None:
         say(console, f"{run.id}: {_about_run(run)}")
         return
     _tree(console, found.history)
-    settings = new_table("Settings", "key", "value")
+    settings = new_table("Settings, bold where they are not the default", "key", "value")
+    usual = {f"train.{key}": value for key, value in _DEFAULTS.items()}
     for key, value in found.settings.items():
-        settings.add_row(*_row(key, _value(value)))
+        if value is not None:
+            style = "bold" if value != usual.get(key, value) else None
+            settings.add_row(*_row(key, _value(value)), style=style)
     console.print(settings)
     figures = new_table("Training", "figure", "value")
     for key, value in found.figures.items():
-        if value not in (None, "", [], {}):
+        if value:
             figures.add_row(*_row(key, _value(value)))
     console.print(figures)
     for each in found.scores:
@@ -94,10 +99,11 @@ def comparison(found: RunComparison, *, brief: bool = False) -> None:
     runs = new_table("Runs", "", *names)
     for label, cells in (
         ("made", [_when(run.at) for run in (found.one, found.other)]),
-        ("status", [_about_run(run) for run in (found.one, found.other)]),
-        ("best loss", [_loss(run) for run in (found.one, found.other)]),
+        ("what", [_about_run(run) for run in (found.one, found.other)]),
+        ("answers", [_standing(run) if run.role else "no" for run in (found.one, found.other)]),
         ("data set", [run.dataset or "gone" for run in (found.one, found.other)]),
-        ("report", [report or "none" for report in found.reports]),
+        ("report", [report.id if report else "none" for report in found.reports]),
+        ("verdict", [(report and report.decision) or "none" for report in found.reports]),
     ):
         runs.add_row(*_row(label, *cells))
     console.print(runs)
@@ -226,7 +232,8 @@ def _report(one: ReportLine) -> Text:
 
 def _tables(console: Console, found: History) -> None:
     if found.periods:
-        table = new_table(_title("Who answered", found.periods), "", "from", "until", "who", "why")
+        title = _title("Who answered, ★ the champion", found.periods)
+        table = new_table(title, "", "from", "until", "who", "why")
         for period in found.periods[-MOST:]:
             until = _when(period.until) if period.until else "now"
             cells = [str(period.number), _when(period.since), until, _who(period), _reason(period)]
@@ -350,10 +357,6 @@ def _standing(run: RunLine) -> str:
     share = _share(run.share) if run.share else ""
     copies = "copies" if run.shadow else ""
     return " ".join(filter(None, (str(run.role), share, copies)))
-
-
-def _loss(run: RunLine) -> str:
-    return "–" if run.best_loss is None else f"{run.best_loss:.3f}"
 
 
 def _score(score: Score | None) -> str:

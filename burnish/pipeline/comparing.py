@@ -55,7 +55,9 @@ def compare_runs(
         standing = _standing(found, runs, reports)
     if paired and not standing:
         standing = _pair(found, runs, reports if same else None)
-    lines = {line.id: line for line in history_of(found).runs}
+    whole = history_of(found)
+    lines = {line.id: line for line in whole.runs}
+    told = {line.id: line for line in whole.reports}
     newest = reports or (_newest(found, runs[0]), _newest(found, runs[1]))
     scores = _scores(newest, standing)
     return RunComparison(
@@ -63,7 +65,10 @@ def compare_runs(
         other=lines[runs[1].id],
         settings=tuple(_differing(found, *runs)),
         data=_data(found, *runs),
-        reports=(newest[0].id if newest[0] else "", newest[1].id if newest[1] else ""),
+        reports=(
+            told[newest[0].id] if newest[0] else None,
+            told[newest[1].id] if newest[1] else None,
+        ),
         metric=next((each.metric for each in newest if each), ""),
         scores=tuple(scores),
         same_test=same,

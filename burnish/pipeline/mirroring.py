@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from burnish.errors import BurnishError, ServerError, WorkspaceError
 from burnish.pipeline.history import history_of, tuned_scores
 from burnish.pipeline.survey import Surveyed, survey
@@ -43,13 +45,13 @@ def mirror(workspace: Workspace) -> Mirrored:
     uri = _uri(workspace, found.task)
     if find_spec("mlflow") is None:
         raise WorkspaceError(
-            "The mirror needs MLflow, which is not installed.", hint="pip install 'burnish[mlflow]'"
+            "The mirror needs MLflow, which is not installed.", hint="pip install mlflow-skinny"
         )
     from mlflow.exceptions import MlflowException
 
     try:
         return _mirror(found, history_of(found), uri)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise ServerError(
             f"MLflow at {shown(uri)} refused: {_masked(str(error), uri)}",
             hint="nothing is lost here; the same command goes on",

@@ -157,7 +157,7 @@ def _reasons(found: Surveyed, settings: HistorySettings) -> dict[str, str]:
         ("burnish rollback may bring it back", (found.run_of(name) for name in back)),
         ("a started step needs it", _needed_by_started(found)),
         (
-            f"one of the {settings.keep_runs} newest",
+            f"one of the newest {settings.keep_runs}",
             (run.id for run in with_weights[-settings.keep_runs :]),
         ),
         (f"answered within {settings.keep_days} days", _answered(periods, settings.keep_days)),
@@ -227,7 +227,7 @@ def _pieces(found: Surveyed, settings: HistorySettings) -> Iterator[_Piece]:
     for period in periods:
         for one in (*period.answering, *period.shadows):
             last[one.run] = period.until or ""
-    older = f"not one of the {settings.keep_runs} newest runs"
+    older = f"older than the newest {settings.keep_runs}"
 
     def why(run: str) -> str:
         ended = f"last answered on {last[run][:10]}" if last.get(run) else "never answered"

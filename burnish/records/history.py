@@ -301,7 +301,8 @@ class RunComparison(_Part):
     Attributes:
         settings: those that differ.
         data: what differs between their data sets; None where it is the same one.
-        reports: the newest report of each that was compared; "" where there is none.
+        reports: the newest report of each, on the same test where there are such; None where there
+            is none.
         same_test: both were evaluated on the same test examples.
         reason: what the scores say, in a sentence.
     """
@@ -310,7 +311,7 @@ class RunComparison(_Part):
     other: RunLine
     settings: tuple[Differing, ...]
     data: DataChange | None
-    reports: tuple[str, str]
+    reports: tuple[ReportLine | None, ReportLine | None]
     metric: str = ""
     scores: tuple[ScorePair, ...] = ()
     same_test: bool = False

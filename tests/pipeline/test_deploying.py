@@ -196,3 +196,16 @@ def test_what_cannot_be_is_refused_in_one_sentence(
         deploy(evaluated, tmp_path / "out", target, **more)
     assert caught.value.hint
     assert not (tmp_path / "out").exists()
+
+
+def test_on_a_cluster_requests_are_held_to_the_log(evaluated: Workspace, tmp_path: Path) -> None:
+    assert read_brief(evaluated.brief).watch.reference == "examples"
+    output = tmp_path / "out"
+    plan = deploy(evaluated, output, "kubernetes", every="day")
+    assert plan.schedule.split()[1] == "4"
+    brief = output / "image" / "workspace" / "burnish.yaml"
+    assert read_brief(brief).watch.reference == "log"
+    assert "no examples are carried here" in brief.read_text()
+    job = next(one for one in yaml.safe_load_all((output / "manifests" / "watch.yaml").read_text())
+               if one["kind"] == "CronJob")  # fmt: skip
+    assert job["spec"]["schedule"] == plan.schedule

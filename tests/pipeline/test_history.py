@@ -229,7 +229,7 @@ def test_an_old_pairing_does_not_stand_for_new_reports(tmp_path: Path) -> None:
     pipeline.compare_runs(past.workspace, "aaa1", "ccc3", paired=True)
     past.report("report4", past.run_of("ccc3"), past.data("data2"), value=0.5)
     found = pipeline.compare_runs(past.workspace, "aaa1", "ccc3")
-    assert found.reports == ("report1", "report4")
+    assert [report and report.id for report in found.reports] == ["report1", "report4"]
     assert found.scores[0].difference is None
 
 

@@ -58,8 +58,8 @@ def test_the_newest_stay_and_nothing_is_touched_without_yes(tmp_path: Path) -> N
     found = pipeline.prune(past.workspace)
     assert not found.done
     assert going(found) == {f"run{number}" for number in range(5)}
-    assert why(found, "run7") == "one of the 3 newest"
-    assert why(found, "run0") == "not one of the 3 newest runs, never answered"
+    assert why(found, "run7") == "one of the newest 3"
+    assert why(found, "run0") == "older than the newest 3, never answered"
     assert found.freed == 5 * (WEIGHTS + 2)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
@@ -100,7 +100,7 @@ def test_what_answers_or_may_come_back_never_goes(tmp_path: Path) -> None:
     assert why(found, "bbb2") == why(found, "export2") == "answers now"
     assert why(found, "ccc3") == "answers now"
     assert why(found, "aaa1") == "burnish rollback may bring it back"
-    assert why(found, newest.id) == "one of the 1 newest"
+    assert why(found, newest.id) == "one of the newest 1"
     # The canary becomes the champion: the one before it may come back, the first no more.
     past.traffic((past.deployments[2], 1), day=24)
     found = pipeline.prune(past.workspace, yes=True)
@@ -275,12 +275,12 @@ def test_one_promoted_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_pruned_run_is_refused_in_words(tmp_path: Path, tiny_base: Path) -> None:
-    workspace = small_workspace(tmp_path, tiny_base)
+    workspace = small_workspace(tmp_path, tiny_base, n=50, epochs=1)
     run = pipeline.run_train(workspace)
     consent = "openai-compatible:http://127.0.0.1:9/v1:m"
-    mark = Pruned(at="2026-11-01T00:00:00Z", why="not one of the 5 newest runs", files={})
+    mark = Pruned(at="2026-11-01T00:00:00Z", why="older than the newest 5", files={})
     workspace.mark_pruned(run, mark)
-    sentence = rf"weights of run {run.id} were pruned on 2026-11-01 \(not one of the 5 newest runs"
+    sentence = rf"weights of run {run.id} were pruned on 2026-11-01 \(older than the newest 5"
     with pytest.raises(ServingError, match=sentence):
         pipeline.promote(workspace, run.id[:5], engine=consent, overrule="x")
     with pytest.raises(ServingError, match=sentence):
