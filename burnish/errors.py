@@ -11,6 +11,7 @@
     ├── ExportError              an export would not be what was tuned, so it is not made
     ├── DeployError              a deployment cannot be planned or written as asked
     ├── ServingError             a run may not or cannot be served
+    ├── RetuneError              there is nothing to tune again on, or something stands in the way
     ├── ServerError              a server does not answer, refuses, or answers nonsense
     └── WorkspaceError           the workspace's folder cannot be read or written
 
@@ -88,6 +89,10 @@ class DeployError(BurnishError):
 
 class ServingError(BurnishError):
     """A run may not be served, or the gateway cannot start."""
+
+
+class RetuneError(BurnishError):
+    """There is too little to tune again on, or something stands in the way of it."""
 
 
 class ServerError(BurnishError):

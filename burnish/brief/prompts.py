@@ -77,6 +77,23 @@ def instruction_of(
     return f"Write {_written(output)} for {_listed(inputs)}, and nothing else."
 
 
+def with_labels(system: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    """The instruction with the new labels in its listing; as it is where it lists other ones.
+
+    Args:
+        before, after: label sets, the second with all of the first.
+    """
+    lines = system.split("\n")
+    places = [at for at, line in enumerate(lines) if line.startswith("- ")]
+    listed = [lines[at][2:].strip() for at in places]
+    if sorted(listed) != sorted(before) or places != list(range(places[0], places[-1] + 1)):
+        return system
+    added = [label for label in after if label not in before]
+    labels = sorted([*listed, *added]) if listed == sorted(listed) else [*listed, *added]
+    lines[places[0] : places[-1] + 1] = [f"- {label}" for label in labels]
+    return "\n".join(lines)
+
+
 def template_of(inputs: tuple[str, ...]) -> str:
     """The user's turn: the one input alone, or each under its name."""
     if len(inputs) == 1:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from burnish.cli import data, deploy, evaluate, export, gather, history, serve, train, watch
+from burnish.cli import data, deploy, evaluate, export, gather, history, retune, serve, train, watch
 from burnish.cli.flags import InitCommand, given_files, given_settings
 from burnish.cli.step import ForceFlag, JsonFlag, QuietFlag, WorkspaceFlag, run_step
 from burnish.errors import BriefError, BurnishError, Interrupted
@@ -275,6 +275,7 @@ app.command()(serve.traffic)
 app.add_typer(serve.keys, name="keys")
 app.command()(watch.watch)
 app.command()(gather.gather)
+app.command()(retune.retune)
 app.command()(history.history)
 
 

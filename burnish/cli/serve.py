@@ -74,6 +74,14 @@ def promote(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="Copies of all requests; its answers are logged alone.")
     ] = False,
+    in_stages: Annotated[
+        bool,
+        typer.Option(
+            "--in-stages",
+            help="By the brief's retune.stages to all; burnish watch takes it back where it is "
+            "worse.",
+        ),
+    ] = False,
     engine: EngineFlag = None,
     overrule: OverruleFlag = "",
     reason: ReasonFlag = "",
@@ -82,9 +90,23 @@ def promote(
     """Let a run answer: all requests, or a share of them."""
     from burnish import pipeline
     from burnish.cli.progress import shown
+    from burnish.errors import BriefError
+    from burnish.pipeline.rollout import start
     from burnish.store import Workspace
 
+    if in_stages and (shadow or share < 1):
+        raise BriefError(
+            "--in-stages stands beside --share or --shadow.",
+            hint="retune.stages in the brief has the shares of the stages",
+        )
     with shown(quiet=quiet) as progress:
+        if in_stages:
+            start(
+                Workspace(workspace), run, engine=engine, overrule=overrule, reason=reason,
+                progress=progress,
+            )  # fmt: skip
+            _tell([pipeline.traffic_states(Workspace(workspace))[-1]], as_json)
+            return
         state = pipeline.promote(
             Workspace(workspace), run, share=share, shadow=shadow, engine=engine,
             overrule=overrule, reason=reason, progress=progress,

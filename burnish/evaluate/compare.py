@@ -132,14 +132,15 @@ def _result(
     return SystemResult(
         name=name,
         description=description,
-        scores={metric: _score(task, each) for metric, each in measured.items()},
+        scores={metric: score_of(task, each) for metric, each in measured.items()},
         novelty=novelty(written, examples) if task.kind in FAITHFUL_KINDS else None,
         per_label=per_label,
         confusion=confusion,
     )
 
 
-def _score(task: Task, measured: Measured) -> Score:
+def score_of(task: Task, measured: Measured) -> Score:
+    """A metric with its 95% interval."""
     low, high = bootstrap_interval(
         measured.statistics,
         measured.value,

@@ -73,7 +73,7 @@ def evaluate(
         ServerError: a server failed; what was answered is kept for the next time.
     """
     task = task.model_copy(update={"json_schema": dataset.json_schema})
-    _refuse_other_prompts(workspace, dataset, run, renderer)
+    refuse_other_prompts(workspace, dataset, run, renderer)
     examples, openings = open_test(workspace, dataset, reason=f"report {report.id} of run {run.id}")
     train = read_split(workspace, dataset, "train")
     folder = workspace.path(report)
@@ -168,9 +168,10 @@ def evaluate(
     return done
 
 
-def _refuse_other_prompts(
+def refuse_other_prompts(
     workspace: Workspace, dataset: Dataset, run: Run, renderer: MessageRenderer
 ) -> None:
+    """Raise EvaluationError where prompts render otherwise than when the run was trained."""
     rendered = renderer.prompt_hash(read_split(workspace, dataset, "validation"))
     if rendered != run.prompt_hash:
         raise EvaluationError(

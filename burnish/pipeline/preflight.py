@@ -30,12 +30,12 @@ def preflight_of(
     def decode(ids: Any) -> str:
         return str(renderer.tokenizer.decode(ids, skip_special_tokens=False))
 
-    cost = _cost(workspace, task, chosen, splits)
+    cost = cost_of(workspace, task, chosen, facts_of(splits))
     return make_preflight(task, splits, decode=decode, licence=chosen.verdict, cost=cost)
 
 
-def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "RenderedSplits") -> Cost:
-    """Memory, time and energy on the device that training will run on."""
+def cost_of(workspace: Workspace, task: Task, chosen: BaseChoice, facts: DatasetFacts) -> Cost:
+    """Memory, time and energy of training on the device that it will run on."""
     from burnish.base.duration import training_seconds
     from burnish.base.energy import power_limit
     from burnish.base.figures import read_figures
@@ -51,7 +51,7 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     available = machine.memory_gib if on_cpu else machine.devices[0].memory_gib
     try:
         figures = read_figures(Path(chosen.path))
-        work = Work.of(task, _facts(splits), shares_rows=figures.model_type in IN_ROWS)
+        work = Work.of(task, facts, shares_rows=figures.model_type in IN_ROWS)
         plan = work.plan(cores=machine.cores if on_cpu else 0, features=machine.features)
         memory = training_memory(figures, plan)
     except BaseModelError:  # a family whose tensors nobody has counted
@@ -72,7 +72,7 @@ def _cost(workspace: Workspace, task: Task, chosen: BaseChoice, splits: "Rendere
     )
 
 
-def _facts(splits: "RenderedSplits") -> DatasetFacts:
+def facts_of(splits: "RenderedSplits") -> DatasetFacts:
     """Lengths as they were rendered: the median example, and the longest."""
     examples = splits.train.examples
     answers = sorted(sum(example.trained) for example in examples)

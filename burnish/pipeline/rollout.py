@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from burnish.errors import ServingError, WorkspaceError
+from burnish.pipeline.mirroring import mirror_after
 from burnish.pipeline.serving import deploy, nobody_else
 from burnish.pipeline.stepping import database_of, task_of
 from burnish.records import (
@@ -27,6 +28,7 @@ from burnish.records import (
     StageDecision,
     Task,
     Traffic,
+    silent,
 )
 from burnish.store import Workspace
 from burnish.store.rollouts import (
@@ -96,10 +98,13 @@ def start(
         )  # fmt: skip
         ended = [_next(way, "stop", "It begins anew.", now, way[-1].to)] if way else []
         keep_decisions(database, [*ended, first], state)
+    mirror_after(workspace, task, progress or silent)
     return first
 
 
-def advance(workspace: Workspace, *, now: datetime | None = None) -> StageDecision | None:
+def advance(
+    workspace: Workspace, *, now: datetime | None = None, progress: Progress | None = None
+) -> StageDecision | None:
     """Judge the run under way by what it has answered, and do what follows; None where none is.
 
     It may be called at any time, any number of times: what is decided depends on the requests
@@ -122,7 +127,9 @@ def advance(workspace: Workspace, *, now: datetime | None = None) -> StageDecisi
             if (newest.rollout, newest.step) < (decision.rollout, decision.step):
                 raise
             return newest  # somebody else was quicker
-        return decision
+    if state is not None:
+        mirror_after(workspace, task_of(workspace), progress or silent)
+    return decision
 
 
 def read_stage_decisions(workspace: Workspace) -> list[StageDecision]:

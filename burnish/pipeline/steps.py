@@ -180,7 +180,7 @@ def run_evaluate(
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = make_run(workspace, task, dataset, chosen, False, tell)
-        return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
+        return evaluate_run(workspace, task, dataset, chosen, tuned, force, tell)
 
 
 def run(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
@@ -192,7 +192,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
         tuned = make_run(workspace, task, dataset, chosen, force, tell)
-        return _evaluate(workspace, task, dataset, chosen, tuned, force, tell)
+        return evaluate_run(workspace, task, dataset, chosen, tuned, force, tell)
 
 
 def demo(workspace: Workspace, *, force: bool = False, progress: Progress | None = None) -> Report:
@@ -221,6 +221,11 @@ def base_here(workspace: Workspace, task: Task, name: str, progress: Progress) -
     """A base of another name than the brief's, as it lies on this machine; nothing is fetched."""
     other = task.model_copy(update={"base": name})
     return _base(workspace, other, False, progress, fetch=False)
+
+
+def base_of(workspace: Workspace, task: Task, progress: Progress) -> BaseChoice:
+    """The base of a brief, found where it is missing."""
+    return _base(workspace, task, False, progress)
 
 
 def ready(workspace: Workspace, task: Task, progress: Progress) -> tuple[Dataset, BaseChoice]:
@@ -287,7 +292,7 @@ def _warnings(chosen: BaseChoice) -> Iterator[str]:
         yield "its licence is not known; read it before commercial use"
 
 
-def _evaluate(
+def evaluate_run(
     workspace: Workspace,
     task: Task,
     dataset: Dataset,
@@ -296,6 +301,7 @@ def _evaluate(
     force: bool,
     progress: Progress,
 ) -> Report:
+    """The report on a run: as it stands, taken up again, or new."""
     parents = {"dataset": str(dataset.hash), "base": str(chosen.hash), "run": str(tuned.hash)}
     depends = {
         "evaluate": task.evaluate.model_dump(mode="json"),

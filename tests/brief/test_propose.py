@@ -388,3 +388,17 @@ def test_a_proposal_is_written_and_read_back_equal(tmp_path: Path) -> None:
         task = source(rows).task
         write_brief(tmp_path / "burnish.yaml", task)
         assert read_brief(tmp_path / "burnish.yaml") == task
+
+
+def test_new_labels_join_the_listing_of_the_instruction() -> None:
+    from burnish.brief.prompts import with_labels
+
+    listed = "Classify text. Answer with exactly one of these labels:\n- a\n- c"
+    assert with_labels(listed, ("a", "c"), ("a", "b", "c")) == listed[:-3] + "- b\n- c"
+    turned = "Labels:\n- c\n- a\nOne of them."
+    assert (
+        with_labels(turned, ("a", "c"), ("a", "b", "c")) == "Labels:\n- c\n- a\n- b\nOne of them."
+    )
+    for other in ("Sort.", "Rules:\n- be brief\n- be kind", "- a\nthen\n- c"):
+        assert with_labels(other, ("a", "c"), ("a", "b", "c")) == other
+    assert with_labels(listed, ("a", "c"), ("a", "c")) == listed
