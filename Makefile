@@ -35,7 +35,8 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed-dev
 	$(BIN)/python bench/planted.py
-	@if [ -d "$$BURNISH_DATA" ]; then for name in label_errors personal_data balance leaks; do \
+	@if [ -d "$$BURNISH_DATA" ]; then for name in label_errors personal_data balance leaks \
+	    false_alarms poisoned_feedback watch_scale replay; do \
 	  echo "bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done; \
 	else echo "BURNISH_DATA names no folder: benches on real data are left out"; fi
 	$(BIN)/python bench/memory.py

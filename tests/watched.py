@@ -64,10 +64,13 @@ def tickets(
     ]
 
 
-def served_workspace(folder: Path, *, n: int = 300, seed: int = 0, **settings: Any) -> Workspace:
+def served_workspace(
+    folder: Path, *, n: int = 300, seed: int = 0, ending: str = "", **settings: Any
+) -> Workspace:
     """A workspace of a task over tickets whose run answers all requests.
 
     Args:
+        ending: of every text that it was tuned on.
         settings: keys of the brief, such as watch=WatchSettings(...).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ def served_workspace(folder: Path, *, n: int = 300, seed: int = 0, **settings: A
         prompt=PromptSettings(system="Sort.", template="{text}"), **settings,
     )  # fmt: skip
     write_brief(workspace.brief, task)
-    known = tickets(n, seed)
+    known = [(text + ending, label) for text, label in tickets(n, seed)]
     rows = [{"text": text, "label": label} for text, label in known]
     (folder / "tickets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     examples = [_example(at, text, label) for at, (text, label) in enumerate(known)]

@@ -4,6 +4,7 @@ Reads data sets, reports, the request log and feedback. With reference: log it k
 that it compares with in watches/reference.jsonl, since the log forgets them.
 """
 
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -23,18 +24,19 @@ from burnish.records import (
     Exchange,
     Feedback,
     Gauge,
+    Message,
     Report,
     Run,
     Task,
 )
 from burnish.store import Workspace, read_split
 from burnish.store.exchanges import pass_exchanges, pick_exchanges, read_feedback
-from burnish.store.files import read_lines, write_lines
+from burnish.store.files import count_lines, read_lines, write_lines
 
 if TYPE_CHECKING:
     from burnish.watch.judging import Side
     from burnish.watch.reading import Read, Reader
-    from burnish.watch.samples import Embed
+    from burnish.watch.samples import Embed, Seen
 
 LABELLED = "labels"
 """The caller under whose name delayed labels stand among the feedback."""
@@ -200,7 +202,7 @@ class References:
         reader = self.reader(run)
         tested = self._answers(run)
         scores = [one.answers["tuned"].score for one in tested]
-        answered = [reader.answer(one.id, one.answers["tuned"]) for one in tested]
+        answered = self._test_answers(reader, tested)
         if self.log:
             read = reader.exchanges(self.log)
             own = read.answered(run)
@@ -226,7 +228,45 @@ class References:
             return []
         once = list({one.id: one for one in found}.values())
         most = self.task.watch.most_texts
-        return once if len(once) <= most else random.Random(self.task.seed).sample(once, most)
+        if len(once) > most:
+            once = random.Random(self.task.seed).sample(once, most)
+        return self._masked(dataset, once)
+
+    def _masked(self, dataset: Dataset, examples: list[Example]) -> list[Example]:
+        """The examples as the log would hold them: masked, and kept so beside the windows.
+
+        Else every request with a personal datum in it would be unlike every example.
+        """
+        from burnish.pipeline.masking import mask_texts
+
+        path = self.workspace.masked_examples(dataset)
+        if path.exists() and count_lines(path) == len(examples):
+            return read_lines(path, Example)
+        given = [
+            json.dumps(one.inputs or [turn.model_dump() for turn in one.history])
+            for one in examples
+        ]
+        texts = mask_texts([(text, None) for text in given], ner_model=self.task.checks.ner_model)
+        masked = [
+            one.model_copy(update=_filled(json.loads(text or "{}")))
+            for one, (text, _) in zip(examples, texts, strict=True)
+        ]
+        write_lines(path, masked)
+        return masked
+
+    def _test_answers(self, reader: "Reader", tested: Sequence[AnsweredExample]) -> "list[Seen]":
+        """What the run wrote to its test split, masked as the log's answers are."""
+        from burnish.pipeline.masking import mask_texts
+
+        answers = [one.answers["tuned"] for one in tested]
+        if self.task.kind != "classify":
+            texts = [(None, one.text) for one in answers]
+            masked = mask_texts(texts, ner_model=self.task.checks.ner_model)
+            answers = [
+                one.model_copy(update={"text": text or ""})
+                for one, (_, text) in zip(answers, masked, strict=True)
+            ]
+        return [reader.answer(one.id, made) for one, made in zip(tested, answers, strict=True)]
 
     def _answers(self, run: str) -> list[AnsweredExample]:
         """What the run answered to its test split, by its newest report."""
@@ -246,6 +286,13 @@ class References:
         found = self._run(run)
         wanted = found.parents.get("dataset") if found else None
         return next((one for one in self.workspace.records(Dataset) if one.hash == wanted), None)
+
+
+def _filled(value: Any) -> dict[str, Any]:
+    """The fields of an example that its logged request holds."""
+    if isinstance(value, list):
+        return {"history": tuple(Message.model_validate(turn) for turn in value)}
+    return {"inputs": value}
 
 
 def log_reference(workspace: Workspace, engine: Engine, task: Task, until: str) -> list[Exchange]:

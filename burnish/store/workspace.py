@@ -115,6 +115,10 @@ class Workspace:
         """The requests of the log's first weeks, where later ones are compared with them."""
         return self.folder / "watches" / "reference.jsonl"
 
+    def masked_examples(self, dataset: Dataset) -> Path:
+        """Examples of a data set as the request log would hold them."""
+        return self.folder / "watches" / f"examples-{dataset.id}.jsonl"
+
     @property
     def judged_log(self) -> Path:
         """What the judge replied about answers of the request log."""

@@ -127,6 +127,17 @@ def test_exchanges_of_a_wrong_clock_are_told(tmp_path: Path) -> None:
     assert any("3 exchanges are logged later than now" in note for note in found.notes)
 
 
+def test_masks_of_the_log_are_no_change(tmp_path: Path) -> None:
+    address = " write to anna.berg@example.com"
+    workspace = served_workspace(tmp_path, ending=address)
+    masked = [(f"{text} write to [EMAIL_ADDRESS_1]", label) for text, label in tickets(120, 1)]
+    log(workspace, exchanges(masked, "2024-03-01", 7))
+    assert not run_watch(workspace, now=at("2024-03-09")).alarm
+    kept = next((tmp_path / "watches").glob("examples-*.jsonl")).read_text()
+    assert "anna.berg" not in kept
+    assert "[EMAIL_ADDRESS_1]" in kept
+
+
 def test_a_gap_is_told_and_no_alarm(tmp_path: Path) -> None:
     workspace = served_workspace(tmp_path)
     calm_weeks(workspace, weeks=1)
