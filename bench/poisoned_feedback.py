@@ -2,6 +2,7 @@
 
     python bench/poisoned_feedback.py            labels: banking77
     python bench/poisoned_feedback.py notes      written answers: the demo's visit notes
+    python bench/poisoned_feedback.py few        labels, where there are a few dozen corrections
     python bench/poisoned_feedback.py daily      labels, taken each day with what is known by then
 
 A served model learns from the trusted examples and answers 4,000 other questions. Forty callers
@@ -80,7 +81,11 @@ class World:
 
 def main(part: str) -> None:
     """Print the figures of a part."""
-    {"labels": poisoned_labels, "notes": poisoned_notes, "daily": poisoned_daily}[part]()
+    known = {
+        "labels": poisoned_labels, "few": poisoned_few, "notes": poisoned_notes,
+        "daily": poisoned_daily,
+    }  # fmt: skip
+    known[part]()
 
 
 def example(name: str, text: str, label: str, column: str = "text") -> Example:
@@ -90,7 +95,7 @@ def example(name: str, text: str, label: str, column: str = "text") -> Example:
     )  # fmt: skip
 
 
-def world_of(seed: int, trusted: int) -> World:
+def world_of(seed: int, trusted: int, asked_of: int = ASKED) -> World:
     """Questions answered by a linear SVM on words, which learned from the trusted examples."""
     folder = Path(os.environ["BURNISH_DATA"]) / "classification-banking77"
     rows = [
@@ -99,7 +104,7 @@ def world_of(seed: int, trusted: int) -> World:
         for line in (folder / f"{name}.jsonl").read_text("utf-8").splitlines()
     ]
     random.Random(seed).shuffle(rows)
-    learned, asked = rows[:trusted], rows[trusted : trusted + ASKED]
+    learned, asked = rows[:trusted], rows[trusted : trusted + asked_of]
     examples = [example(str(at), row["text"], row["label"]) for at, row in enumerate(learned)]
     words = TfidfVectorizer(sublinear_tf=True)
     model = LinearSVC().fit(
@@ -257,6 +262,17 @@ def poisoned_labels() -> None:
             print(row(f"{trusted:,}", attack, found), flush=True)
         right = [np.mean([s == t for s, t in zip(w.served, w.true, strict=True)]) for w in worlds]
         print(f"{trusted:,} trusted: the served model is right in {np.mean(right):.3f}", flush=True)
+
+
+def poisoned_few() -> None:
+    """The same with a tenth of the questions, so that no caller can stand out."""
+    print(HEAD.format("trusted"), flush=True)
+    for attack in ATTACKS:
+        found = []
+        for seed in range(20):
+            world = world_of(seed, 3000, ASKED // 10)
+            found.append(assess(TASK, world.trusted, stream_of(world, attack, seed)))
+        print(row("3,000", attack, found), flush=True)
 
 
 def poisoned_daily() -> None:

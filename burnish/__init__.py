@@ -13,7 +13,7 @@ The steps of the command line as functions, each from a workspace to a record:
 `run_data`, `run_base`, `run_train` and `run_evaluate` are its single steps; the others go round
 them: decisions, versions and exports of data, the shortlist of bases, judges, people's votes.
 `run_export` writes a run for other engines. `read_history` tells what was made from what, and who
-answered when.
+answered when. `run_gather` queues what is most worth a label, and `take_gathered` takes the labels.
 """
 
 from importlib import import_module
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         demo,
         diff_data,
         export_data,
+        export_queue,
         fix_data,
         human_page,
         human_results,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         run_data,
         run_evaluate,
         run_export,
+        run_gather,
         run_judge,
         run_preflight,
         run_probe,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
         run_seeds,
         run_train,
         shortlist,
+        take_corrections,
+        take_gathered,
         take_search,
         write_human_sheet,
         write_proposal,
@@ -66,6 +70,7 @@ __all__ = [
     "demo",
     "diff_data",
     "export_data",
+    "export_queue",
     "fix_data",
     "human_page",
     "human_results",
@@ -82,6 +87,7 @@ __all__ = [
     "run_data",
     "run_evaluate",
     "run_export",
+    "run_gather",
     "run_judge",
     "run_preflight",
     "run_probe",
@@ -89,6 +95,8 @@ __all__ = [
     "run_seeds",
     "run_train",
     "shortlist",
+    "take_corrections",
+    "take_gathered",
     "take_search",
     "write_human_sheet",
     "write_proposal",
