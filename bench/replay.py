@@ -32,6 +32,7 @@ import httpx
 from sqlalchemy import update
 
 from burnish import pipeline
+from burnish.errors import RetuneError
 from burnish.pipeline import rollout
 from burnish.records import Event, Queued, Retune, StageDecision, Watch
 from burnish.store import Workspace
@@ -48,7 +49,8 @@ SETTINGS = {
     "data.train_fraction": 0.6, "data.test_fraction": 0.3, "train.max_length": 512,
     "evaluate.systems": ["zero-shot", "classic", "tuned"], "evaluate.max_new_tokens": 16,
     "serve.keep_days": 5000, "watch.window_days": HALF_YEAR / timedelta(days=1),
-    "watch.false_alarms": 0.01, "retune.auto": "canary", "retune.stages": [0.5, 1.0],
+    "watch.false_alarms": 0.01, "retune.auto": "full", "retune.least_examples": 150,
+    "retune.stages": [0.5, 1.0],
     "retune.stage_requests": 20,
 }  # fmt: skip
 """Half a year may spend six months of the rate: a false alarm in every 17th half year."""
@@ -208,15 +210,21 @@ def gather(workspace: Workspace, rows: dict[str, dict[str, Any]], most: int) -> 
     write_lines(workspace.queue, queue)
     taken = pipeline.take_gathered(workspace, workspace.queue)
     why = Counter(reason for line in queue for reason in line.why)
-    print(f"  gathered {len(queue)}: {', '.join(f'{n} {name}' for name, n in why.items())}; "
-          f"{taken}", flush=True)  # fmt: skip
+    print(f"  labelled {taken.taken}: {', '.join(f'{n} {name}' for name, n in why.items())}; "
+          f"{taken.gathered} gathered so far", flush=True)  # fmt: skip
 
 
 def again(workspace: Workspace, story: Story, at: datetime) -> None:
     """Propose, tune, judge, and begin the roll-out where the verdict allows it."""
-    proposed = pipeline.run_retune(workspace)
-    print(f"  proposed: {' '.join(proposed.why)}", flush=True)
-    done = pipeline.run_retune(workspace, go=True, progress=told)
+    try:
+        done = pipeline.run_retune(workspace, progress=told)
+    except RetuneError as error:
+        print(f"  not yet: {error.message}", flush=True)
+        return
+    print(f"  proposed: {' '.join(done.why)}", flush=True)
+    if done.gain:
+        print(f"  expected gain {done.gain.expected:+.3f} [{done.gain.low:+.3f}, "
+              f"{done.gain.high:+.3f}]: {done.gain.measured}", flush=True)  # fmt: skip
     for one in done.compared:
         print(f"  on the {one.test} test: serving {one.serving.value:.3f}, "
               f"new {one.new.value:.3f}, difference {one.difference.value:+.3f} "
