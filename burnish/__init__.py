@@ -14,6 +14,7 @@ The steps of the command line as functions, each from a workspace to a record:
 them: decisions, versions and exports of data, the shortlist of bases, judges, people's votes.
 `run_export` writes a run for other engines. `read_history` tells what was made from what, and who
 answered when. `run_gather` queues what is most worth a label, and `take_gathered` takes the labels.
+`run_retune` tunes again on them, if that is better than what serves.
 """
 
 from importlib import import_module
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         run_judge,
         run_preflight,
         run_probe,
+        run_retune,
         run_search,
         run_seeds,
         run_train,
@@ -91,6 +93,7 @@ __all__ = [
     "run_judge",
     "run_preflight",
     "run_probe",
+    "run_retune",
     "run_search",
     "run_seeds",
     "run_train",

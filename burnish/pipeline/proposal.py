@@ -85,7 +85,7 @@ def serving_of(workspace: Workspace) -> Serving:
     if run is not None:
         made = run.parents
         dataset = next((o for o in workspace.records(Dataset) if o.hash == made["dataset"]), None)
-        base = next((o for o in workspace.records(BaseChoice) if o.hash == made["base"]), None)
+        base = next((o for o in workspace.records(BaseChoice) if o.hash == made.get("base")), None)
     if run is None or dataset is None or base is None:
         raise ServingError(
             f"Deployment {name} answers, but its run, the data set or the base that this was made "

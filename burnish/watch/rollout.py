@@ -8,8 +8,9 @@ likelier the events are if it has r times as many, averaged over several r, is a
 mixture SPRT: Robbins 1970; for live comparisons Johari et al. 2022, "Always Valid Inference"). By
 Ville's inequality (1939) it ever exceeds 1 / alpha with a probability of at most alpha, however
 often one looks, and it runs on through all stages. Where nobody answers beside it any more, its
-rate is compared with the upper bound (Clopper & Pearson 1934) of what the others had before,
-likewise.
+rate is compared with the upper bound (Clopper & Pearson 1934) of what the others had before, or
+with their worst stretch where that was worse, likewise: an hour in which everything fails must not
+tell against it.
 
 A caller who names its user stays with one side, so that its events are no independent draws: they
 count once, until both sides have answered that caller. Whether an event counts depends on earlier
@@ -81,6 +82,7 @@ class Stage:
         counts: signal → all of it.
         checks: the same at the last checkpoint that was reached; None before the first.
         check: the number of that checkpoint, from 0.
+        worst: signal → rate of the others' worst stretch, where nobody answers beside it.
         seconds: median of an answer, of the new run and of the others.
     """
 
@@ -88,6 +90,7 @@ class Stage:
     counts: Mapping[str, Counts]
     checks: Mapping[str, Counts] | None = None
     check: int = 0
+    worst: Mapping[str, float] = field(default_factory=dict)
     seconds: tuple[float, float] | None = None
 
 
@@ -114,6 +117,8 @@ class Tally:
     _seconds: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
     _checks: Mapping[str, Counts] | None = None
     _check: int = -1
+    _stretch: dict[str, int] = field(default_factory=lambda: _nothing())
+    _worst: dict[str, float] = field(default_factory=dict)
 
     def add(self, request: Request) -> None:
         """Count one more request."""
@@ -127,6 +132,8 @@ class Tally:
                 if first or met == 3 or not request.caller:
                     side[f"counted {signal}"] += 1
                     self._once.add((signal, request.caller))
+        if not request.new and self.share >= 1:
+            self._stretched(request)
         self._callers[request.caller] = met | (1 if request.new else 2)
         if len(seconds := self._seconds[not request.new]) < _MOST_SECONDS:
             seconds.append(request.seconds)
@@ -142,8 +149,21 @@ class Tally:
             counts=self._counts(),
             checks=self._checks,
             check=max(0, self._check),
+            worst=dict(self._worst),
             seconds=(median(self._seconds[0]), median(self._seconds[1])) if known else None,
         )
+
+    def _stretched(self, request: Request) -> None:
+        """Note how bad the others' worst stretch was, of half a stage's requests each."""
+        one = self._stretch
+        one["requests"] += 1
+        one[ERRORS] += request.failed
+        one[FEEDBACK] += request.disliked
+        if one["requests"] == self.stage_requests // 2:
+            for signal in SIGNALS:
+                rate = one[signal] / one["requests"]
+                self._worst[signal] = max(rate, self._worst.get(signal, 0.0))
+            self._stretch = _nothing()
 
     def _counts(self) -> dict[str, Counts]:
         new, other = self._sides
@@ -176,7 +196,7 @@ def judge(
     p_values = {signal: p_value([*earlier, stage], signal) for signal in SIGNALS}
     after = stage.share >= 1
     for signal in SIGNALS:
-        if p_values[signal] <= BESIDE or (after and _after(stage.counts[signal]) <= AFTER):
+        if p_values[signal] <= BESIDE or (after and _after(stage, signal) <= AFTER):
             reason = f"{_told(stage, signal)}: so much more is hardly chance"
             return Ruling("roll back", f"{reason}{_slower(stage)}.", p_values)
     if stage.checks is None:
@@ -230,12 +250,14 @@ def excess(counts: Counts, level: float) -> tuple[float, float]:
     return lower, upper
 
 
-def _after(counts: Counts) -> float:
+def _after(stage: Stage, signal: str) -> float:
     """The p-value against what the others had before, half of `AFTER` being for their own bound."""
     from scipy.stats import beta
 
+    counts = stage.counts[signal]
     n, k = counts.other_requests, counts.other_events
     bound = 1.0 if k >= n else float(beta.isf(AFTER / 2, k + 1, n - k))
+    bound = max(bound, stage.worst.get(signal, 0.0))
     if bound >= 1:
         return 1.0
     failed, fine = counts.counted, counts.requests - counts.counted

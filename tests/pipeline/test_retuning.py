@@ -1,8 +1,9 @@
 """From gathered examples to a proposal, a new run, its verdict and its first requests."""
 
-import os
+import json
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from burnish import pipeline
 from burnish.brief.file import read_brief
 from burnish.errors import DataError, EvaluationError, RetuneError, ServingError
 from burnish.pipeline.rollout import read_stage_decisions, under_way
-from burnish.records import Dataset, Deployment, Event, Report, Retune, Run
+from burnish.records import Dataset, Deployment, Report, Retune, Run
 from burnish.store import Workspace
 from burnish.store.database import OpeningRow, connect
 
@@ -156,8 +157,6 @@ def test_every_opening_stands_on_record(after: Workspace) -> None:
 
 def test_answers_are_those_of_an_ordinary_evaluation(after: Workspace) -> None:
     """The report made by burnish evaluate has the new run's answers to the same test."""
-    import json
-
     found, report = after.records(Retune)[-1], after.records(Report)[-1]
 
     def read(path: Path, system: str) -> dict[str, str]:
@@ -292,36 +291,20 @@ def test_a_brief_whose_prompts_changed_is_refused_before_anything_is_opened(
     assert place.records(Retune)[-1].status == "failed"
 
 
-MOMENTS: dict[str, Callable[[Event], bool]] = {
-    "training": lambda event: event.step == "train" and event.done == 12,
-    "answering": lambda event: "answers the old test" in event.message and event.done >= 16,
-    "answering the fresh test": lambda event: (
-        "answers the fresh test" in event.message and event.done >= 16
-    ),
-    "the report": lambda event: event.step == "evaluate" and event.message == "comparing",
-}
-
-
-def test_killed_at_any_moment_it_ends_as_if_undisturbed(place: Workspace, after: Workspace) -> None:
-    for strikes in MOMENTS.values():
-        child = os.fork()
-        if child == 0:  # pragma: no cover
-
-            def watch(event: Event, strikes: Callable[[Event], bool] = strikes) -> None:
-                if strikes(event):
-                    os._exit(9)
-
-            try:
-                pipeline.run_retune(place, go=True, progress=watch)
-            finally:
-                os._exit(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-        assert all(one.status != "complete" for one in place.records(Retune) if one.run)
-    done = pipeline.run_retune(place, go=True)
-    wanted = after.records(Retune)[-1]
-    assert (done.hash, done.files) == (wanted.hash, wanted.files)
-    assert [one.hash for one in place.records(Run)] == [one.hash for one in after.records(Run)]
-    assert openings(place) == openings(after)
+def test_killed_in_every_part_it_ends_as_if_undisturbed(before: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / "calm", tmp_path / "killed"]
+    for folder in folders:
+        shutil.copytree(before, folder)
+    script = Path(__file__).parents[1] / "killing_retune.py"
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, folders)],
+        capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["codes"] == [0, 9, 9, 9, 9, 0], done.stderr
+    assert found["killed"] == found["calm"]
+    assert {record[0] for record in found["calm"]["Retune"]} == {"complete"}
 
 
 def test_only_unusable_examples_are_told(place: Workspace) -> None:
@@ -330,8 +313,6 @@ def test_only_unusable_examples_are_told(place: Workspace) -> None:
     set_brief(place, "retune", least_examples=1)
     test = place.records(Dataset)[0]
     known = place.path(test, "train.jsonl").read_text().splitlines()[0]
-    import json
-
     row = json.loads(known)
     one = json.loads(lines[0])
     one["example"] |= {"inputs": row["inputs"], "answer": row["answer"],

@@ -203,6 +203,21 @@ def test_at_all_requests_it_is_compared_with_what_was_before() -> None:
     assert at < 60
 
 
+def test_an_hour_in_which_everything_fails_does_not_tell_against_it_alone() -> None:
+    """As bad a stretch as the others had before is no reason to take it back."""
+
+    def ends(*, before: bool) -> str:
+        tally = Tally(1.0, N)
+        for at in range(1000):
+            tally.add(Request(False, "", before and 300 <= at < 400 and at % 5 == 0, False))
+        for at in range(100):
+            tally.add(Request(True, "", at % 5 == 0, False))
+        return ruled(tally.stage(), last=True).action
+
+    assert ends(before=True) == "wait"
+    assert ends(before=False) == "roll back"
+
+
 def test_slowness_is_told_and_decides_nothing() -> None:
     tally = Tally(0.5, 20)
     for at in range(60):
