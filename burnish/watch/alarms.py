@@ -12,7 +12,7 @@ Reads and writes nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +29,6 @@ TOGETHER = 4
 MONTH_DAYS = 365.25 / 12
 _SINGLE = 0.75
 _SHARES: dict[Family, float] = {"input": 3, "output": 2, "performance": 2, "operations": 1}
-"""How families share a level, as far as they are there."""
 _GRID = 4001
 
 
@@ -100,6 +99,12 @@ def _silent(single: float, together: float) -> float:
     return float(sums[inside].sum())
 
 
+def shares_of(families: Collection[Family]) -> dict[Family, float]:
+    """How families share a level, where these are there."""
+    whole = sum(_SHARES[one] for one in families)
+    return {one: _SHARES[one] / whole for one in families}
+
+
 def look(
     families: Mapping[Family, tuple[Sample, Sample]],
     *,
@@ -117,7 +122,7 @@ def look(
         quiet: families that are compared, but too little changed in them to be worth an alarm.
     """
     there = {name: pair for name, pair in families.items() if min(map(len, pair))}
-    shares = {name: _SHARES[name] / sum(_SHARES[one] for one in there) for name in there}
+    shares = shares_of(there)
     with threadpool_limits(limits=1):  # products too small to share
         comparisons = {
             name: compare(

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.sparse import csr_matrix
 
 from burnish.watch.samples import Floats, Sample, Vocabulary
 
@@ -22,7 +23,7 @@ Members = NDArray[np.float32]
 
 LEAST_ROWS_OF_WORD = 4
 """Rows in which a word must stand, of both samples together."""
-_SKETCH = 256
+_SKETCH = 1024
 """Dimensions that TF-IDF vectors are folded into."""
 _MOST_WORDS = 20_000
 
@@ -138,19 +139,24 @@ class MeanDiscrepancy:
 
     test = "MMD"
 
-    def __init__(self, name: str, vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        name: str,
+        vectors: NDArray[np.float32],
+        covariance: NDArray[np.float32] | None = None,
+    ) -> None:
         self.name = name
         self._vectors = vectors - vectors.mean(axis=0)
-        wide = self._vectors.astype(np.float64)
-        covariance = wide.T @ wide / max(len(wide) - 1, 1)
-        self._metric: Floats | None = self._metric_of(covariance)
+        if covariance is None:
+            covariance = covariance_of(vectors)
+        self._metric = self._metric_of(covariance)
         metric = self._metric
-        spread = covariance if metric is None else np.asarray(metric @ covariance)
-        first, second = float(np.trace(spread)), float((spread * spread.T).sum())
+        spread = covariance if metric is None else metric @ covariance
+        first, second = float(np.trace(spread)), float(np.vdot(spread, spread.T))
         self._weight = max(second, 1e-12) / max(first, 1e-12)
         self._freedom = max(first, 1e-12) ** 2 / max(second, 1e-12)
 
-    def _metric_of(self, covariance: Floats) -> Floats | None:
+    def _metric_of(self, covariance: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """The matrix M in d'Md; None is d'd."""
         return None
 
@@ -159,9 +165,9 @@ class MeanDiscrepancy:
         m = members.sum(axis=1, dtype=np.float64)
         n = members.shape[1] - m
         # The vectors add up to 0, so the rest's sum is minus the window's.
-        gaps = (members @ self._vectors) * (1 / m + 1 / n)[:, None]
-        moved = gaps if self._metric is None else gaps @ self._metric
-        values = np.einsum("bd,bd->b", gaps, moved)
+        sums = members @ self._vectors
+        moved = sums if self._metric is None else sums @ self._metric
+        values = np.einsum("bd,bd->b", sums, moved, dtype=np.float64) * (1 / m + 1 / n) ** 2
         return values, stats.chi2.sf(values * m * n / (m + n) / self._weight, self._freedom)
 
 
@@ -174,16 +180,22 @@ class Discriminant(MeanDiscrepancy):
 
     test = "kernel Fisher discriminant"
 
-    def _metric_of(self, covariance: Floats) -> Floats | None:
+    def _metric_of(self, covariance: NDArray[np.float32]) -> NDArray[np.float32] | None:
         variances = np.diag(covariance)
         ridge = float(np.median(variances[variances > 0])) if variances.any() else 1.0
-        inverse = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
-        return np.asarray(inverse, dtype=np.float64)
+        inverse = np.linalg.inv(covariance.astype(np.float64) + ridge * np.eye(len(covariance)))
+        return np.asarray(inverse, dtype=np.float32)
 
     def direction(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> Floats:
         """The direction [dimensions] that tells rows of `after` from those of `before` best."""
         gap = after.mean(axis=0) - before.mean(axis=0)
         return np.asarray(gap @ self._metric, dtype=np.float64)
+
+
+def covariance_of(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The covariance matrix [dimensions, dimensions] of the rows of `vectors`."""
+    centred = vectors - vectors.mean(axis=0)
+    return np.asarray(centred.T @ centred / np.float32(max(len(vectors) - 1, 1)))
 
 
 def statistics_of(pooled: Sample, vocabulary: Vocabulary | None = None) -> list[Statistic]:
@@ -198,7 +210,12 @@ def statistics_of(pooled: Sample, vocabulary: Vocabulary | None = None) -> list[
     if pooled.words is not None and vocabulary is not None:
         words = Words(pooled.words)
         vectors = word_vectors(pooled.words, words.columns, vocabulary)
-        found += [words, MeanDiscrepancy("topic", vectors), Discriminant("classifier", vectors)]
+        covariance = covariance_of(vectors)
+        found += [
+            words,
+            MeanDiscrepancy("topic", vectors, covariance),
+            Discriminant("classifier", vectors, covariance),
+        ]
     if pooled.meaning is not None:
         found += [MeanDiscrepancy("meaning", pooled.meaning)]
     return found
@@ -218,8 +235,9 @@ def word_vectors(
     kept.data = (1 + np.log(kept.data)) * weights[kept.indices]
     all_words = vocabulary.words
     hashes = np.array([zlib.crc32(all_words[column].encode()) for column in columns], np.int64)
-    fold = np.zeros((len(columns), _SKETCH), dtype=np.float32)
-    fold[np.arange(len(columns)), hashes % _SKETCH] = 1 - 2 * (hashes // _SKETCH % 2)
+    signs = (1 - 2 * (hashes // _SKETCH % 2)).astype(np.float32)
+    places = (np.arange(len(columns)), hashes % _SKETCH)
+    fold = csr_matrix((signs, places), shape=(len(columns), _SKETCH))
     lengths = np.sqrt(np.asarray(kept.multiply(kept).sum(axis=1)).ravel())
-    vectors = (kept @ fold) / np.maximum(lengths, 1e-9)[:, None]
+    vectors = (kept @ fold).toarray() / np.maximum(lengths, 1e-9)[:, None]
     return np.asarray(vectors, dtype=np.float32)
