@@ -166,9 +166,9 @@ class StageDecision(_Part):
         deployment, run: the new one; `against` is the run it takes over from.
         share: of the requests, when it was decided; `to` from then on.
         reason: in a sentence.
-        figures: name → (new requests, new events, other requests, other events, new events that
-            count, other events that count, p-value) of this stage; an event counts once for a
-            caller whom only one side answered.
+        figures: "errors" and "negative feedback" → (its requests, its events, the others' requests,
+            their events; the same four as far as they count; the p-value) of this stage. A caller
+            whom only one side answered counts once.
         since: when the stage began whose exchanges these are.
         traffic: number of the state that holds from then on.
         before: number of the state that a roll-back restores.

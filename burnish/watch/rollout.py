@@ -18,8 +18,8 @@ requests alone, which keeps the martingale one.
 
 **On.** When it has answered `stage_requests`, twice as many, four times … it is looked whether the
 upper bound of its excess lies below `stage_margin` (Newcombe 1998, method 10), at levels that halve
-and add up to `WRONGLY_ON`. Where the lower bound lies above it, the run goes back too: so it is
-found out if it fails for a few callers only, whose events count once above.
+and add up to `WRONGLY_ON`. Where the lower bound lies above it, counted by callers, it goes back
+too: so one is found out that fails for the few callers it has.
 
 Reads and writes nothing.
 """
@@ -42,6 +42,8 @@ they had before. What is left is for the bounds at the checkpoints, which need f
 RATIOS = tuple(1.25 * 1.5**step for step in range(9))
 """How many times as many events a worse run is thought to have: 1.25 to 32."""
 _SLOW = 1.5
+_BOTH = 3
+"""A caller whom both sides have answered: the new run is 1, the others are 2."""
 _MOST_SECONDS = 10_000
 
 
@@ -63,14 +65,22 @@ class Request(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """One signal in one stage; `counted` and `other_counted` are the events that count."""
+    """One signal in one stage, and of the requests and events those that count."""
 
     requests: int = 0
     events: int = 0
     other_requests: int = 0
     other_events: int = 0
+    counted_requests: int = 0
     counted: int = 0
+    other_counted_requests: int = 0
     other_counted: int = 0
+
+    def of_callers(self) -> "Counts":
+        """What counts alone."""
+        return Counts(
+            self.counted_requests, self.counted, self.other_counted_requests, self.other_counted
+        )
 
 
 @dataclass(frozen=True)
@@ -125,11 +135,13 @@ class Tally:
         side = self._sides[not request.new]
         side["requests"] += 1
         met = self._callers.get(request.caller, 0)
+        each = met == _BOTH or not request.caller
+        if each or not met:
+            side["counted requests"] += 1
         for signal, event in ((ERRORS, request.failed), (FEEDBACK, request.disliked)):
             if event:
                 side[signal] += 1
-                first = (signal, request.caller) not in self._once
-                if first or met == 3 or not request.caller:
+                if each or (signal, request.caller) not in self._once:
                     side[f"counted {signal}"] += 1
                     self._once.add((signal, request.caller))
         if not request.new and self.share >= 1:
@@ -170,7 +182,8 @@ class Tally:
         return {
             signal: Counts(
                 new["requests"], new[signal], other["requests"], other[signal],
-                new[f"counted {signal}"], other[f"counted {signal}"],
+                new["counted requests"], new[f"counted {signal}"],
+                other["counted requests"], other[f"counted {signal}"],
             )
             for signal in SIGNALS
         }  # fmt: skip
@@ -202,15 +215,15 @@ def judge(
     if stage.checks is None:
         return Ruling("wait", f"{_awaited(stage, stage_requests)}{_slower(stage)}.", p_values)
     level = WRONGLY_ON / 2 ** (stage.check + 1)
-    bounds = {signal: excess(stage.checks[signal], level) for signal in SIGNALS}
-    for signal, (low, _) in bounds.items():
-        if low > margin:
+    bounds = {signal: excess(stage.checks[signal], level)[1] for signal in SIGNALS}
+    for signal in SIGNALS:
+        if excess(stage.checks[signal].of_callers(), level)[0] > margin:
             reason = f"{_told(stage, signal)}, more than {margin:.1%} too many"
             return Ruling("roll back", f"{reason}{_slower(stage)}.", p_values)
     n = stage.checks[ERRORS].requests
-    high = " and ".join(f"{signal} at most {bound:.1%}" for signal, (_, bound) in bounds.items())
+    high = " and ".join(f"{signal} at most {bound:.1%}" for signal, bound in bounds.items())
     found = f"after {n:,} requests {high} above the others'"
-    if any(bound >= margin for _, bound in bounds.values()):
+    if any(bound >= margin for bound in bounds.values()):
         found += f", and {margin:.1%} is allowed: it is looked again at {2 * n:,}"
         return Ruling("wait", f"{_capital(found)}{_slower(stage)}.", p_values)
     if holds:
@@ -299,7 +312,8 @@ def _wilson(events: int, n: int, level: float) -> tuple[float, float, float]:
 
 
 def _nothing() -> dict[str, int]:
-    names = ("requests", *SIGNALS, *(f"counted {signal}" for signal in SIGNALS))
+    names: tuple[str, ...] = ("requests", *SIGNALS)
+    names += tuple(f"counted {name}" for name in names)
     return dict.fromkeys(names, 0)
 
 

@@ -25,7 +25,7 @@ N, MARGIN = 200, 0.05
 
 
 def counts(n: int, k: int, other_n: int, other_k: int) -> Counts:
-    return Counts(n, k, other_n, other_k, k, other_k)
+    return Counts(n, k, other_n, other_k, n, k, other_n, other_k)
 
 
 def stage(share: float, errors: Counts, *, check: int | None = None) -> Stage:
@@ -95,7 +95,7 @@ def test_evidence_is_a_martingale_where_the_run_is_no_worse() -> None:
             ]  # fmt: skip
             evidence = sum(map(math.exp, logs)) / len(logs)
             mean += chance * evidence
-            given = stage(share, Counts(0, mine, 0, 5 - mine, mine, 5 - mine))
+            given = stage(share, Counts(0, mine, 0, 5 - mine, 0, mine, 0, 5 - mine))
             assert p_value([given], ERRORS) == pytest.approx(min(1.0, 1 / evidence))
         assert mean == pytest.approx(1.0)
 
@@ -153,10 +153,25 @@ def test_a_user_who_stays_with_one_side_counts_once() -> None:
     found = tally.stage().counts[ERRORS]
     assert (found.events, found.counted) == (50, 1)
     assert ruled(tally.stage()).action == "wait"
-    for at in range(2 * N):  # but it does not get on like this
-        tally.add(Request(True, "unlucky", at % 2 == 0, False))
-    assert ruled(tally.stage()).action == "roll back"
-    assert "too many" in ruled(tally.stage()).reason
+    assert (found.counted_requests, found.other_counted_requests) == (1, 500)
+
+
+def test_a_run_that_fails_for_the_one_caller_it_has_goes_back() -> None:
+    """Whether it is the caller or the run cannot be told, and the others' callers are fine."""
+    tally = Tally(0.1, N)
+    for at in range(N):
+        tally.add(Request(True, "the only one", True, False))
+        tally.add(Request(False, f"user {at % 50}", False, False))
+        if at < N - 1:
+            assert ruled(tally.stage()).action == "wait"
+    ruling = ruled(tally.stage())
+    assert ruling.action == "roll back"
+    assert ruling.reason.endswith("more than 5.0% too many.")
+    mixed = Tally(0.1, N)
+    for at in range(N):  # one in twenty of its callers is no proof
+        mixed.add(Request(True, f"canary {at % 20}", at % 20 == 0, False))
+        mixed.add(Request(False, f"user {at % 50}", at % 50 == 0, False))
+    assert ruled(mixed.stage()).action == "wait"
 
 
 def test_a_caller_whom_both_sides_answer_counts_each_time() -> None:
