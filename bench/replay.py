@@ -53,6 +53,7 @@ SETTINGS = {
     "retune.most_loss": 0.1,  # 76 old test examples cannot show less
     "retune.stages": [0.5, 1.0],
     "retune.stage_requests": 20,
+    "retune.stage_margin": 0.25,  # what 20 requests without an error can show
 }  # fmt: skip
 """Half a year may spend six months of the rate: a false alarm in every 17th half year."""
 

@@ -61,7 +61,7 @@ def run_watch(
     """Judge the windows that were finished since the last call, and draw watch.html.
 
     Args:
-        now: the time; None is the clock's.
+        now: the time by which windows are over; None is the clock's.
 
     Raises:
         BriefError: the log forgets sooner than a window lasts.
@@ -80,7 +80,7 @@ def run_watch(
             notes=tuple(watching.notes()),
         )
         _draw(workspace, task, [*before, *judged], outcome)
-    outcome = outcome.model_copy(update={"canary": advance(workspace, now=now)})
+    outcome = outcome.model_copy(update={"canary": advance(workspace)})
     for one in judged:
         if one.alarm and task.watch.webhook:
             _post(task.watch.webhook, one, progress or silent)
