@@ -121,7 +121,8 @@ def comparison(found: RunComparison, *, brief: bool = False) -> None:
             gap = "–"
             if pair.difference:
                 gap = _gap(pair.difference)
-            table.add_row(*_row(pair.metric, _score(pair.one), _score(pair.other), gap))
+            name = pair.metric if pair.test == "test" else f"{pair.metric}, fresh test"
+            table.add_row(*_row(name, _score(pair.one), _score(pair.other), gap))
         console.print(table)
     _faults(console, found.faults)
     say(console, found.reason)

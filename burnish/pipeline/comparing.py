@@ -13,6 +13,7 @@ from burnish.pipeline.review import diff_data
 from burnish.pipeline.survey import Surveyed, survey
 from burnish.records import (
     Against,
+    Compared,
     DataChange,
     Dataset,
     Difference,
@@ -59,7 +60,7 @@ def compare_runs(
     lines = {line.id: line for line in whole.runs}
     told = {line.id: line for line in whole.reports}
     newest = reports or (_newest(found, runs[0]), _newest(found, runs[1]))
-    scores = _scores(newest, standing)
+    scores = [*_scores(newest, standing), *_fresh(found, runs)]
     return RunComparison(
         one=lines[runs[0].id],
         other=lines[runs[1].id],
@@ -148,15 +149,36 @@ def _standing(found: Surveyed, runs: tuple[Run, Run], reports: Pair) -> list[Dif
             continue
         if set(against.reports) == {each.id for each in reports}:
             return [_turned(each, other.id, sign) for each in against.differences]
+    return [
+        _turned(each.difference, other.id, sign)
+        for each, sign in _retuned(found, runs)
+        if each.test == "old"
+    ]
+
+
+def _retuned(found: Surveyed, runs: tuple[Run, Run]) -> list[tuple[Compared, float]]:
+    """What the newest re-tune that compared two runs found; -1 where its new run is the other."""
+    pair = (runs[0].id, runs[1].id)
     for retune in reversed(found.retunes):
-        pair = (retune.run, retune.serving)
-        if pair not in ((one.id, other.id), (other.id, one.id)):
-            continue
-        sign = 1.0 if pair[0] == one.id else -1.0
-        made = [each.difference for each in retune.compared if each.test == "old"]
-        if made:
-            return [_turned(each, other.id, sign) for each in made]
+        if retune.compared and (retune.run, retune.serving) in (pair, pair[::-1]):
+            sign = 1.0 if retune.run == pair[0] else -1.0
+            return [(each, sign) for each in retune.compared]
     return []
+
+
+def _fresh(found: Surveyed, runs: tuple[Run, Run]) -> list[ScorePair]:
+    """Their scores on a fresh test split, where a re-tune has compared them on one."""
+    return [
+        ScorePair(
+            metric=each.difference.metric,
+            test="fresh",
+            one=each.new if sign > 0 else each.serving,
+            other=each.serving if sign > 0 else each.new,
+            difference=_turned(each.difference, runs[1].id, sign),
+        )
+        for each, sign in _retuned(found, runs)
+        if each.test == "fresh"
+    ]
 
 
 def _turned(difference: Difference, other: str, sign: float) -> Difference:

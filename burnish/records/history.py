@@ -285,11 +285,13 @@ class ScorePair(_Part):
     """Two tuned models on one metric; None where a report does not have it.
 
     Attributes:
+        test: "fresh" is the later test split of a re-tune that compared them.
         difference: the first minus the second, paired over the same test examples; None where
             nobody has paired them.
     """
 
     metric: str
+    test: Literal["test", "fresh"] = "test"
     one: Score | None = None
     other: Score | None = None
     difference: Difference | None = None

@@ -241,12 +241,17 @@ def test_a_retune_has_paired_them(tmp_path: Path) -> None:
     difference = Difference(
         metric="rougeL", other="bbb2", value=0.2, low=0.1, high=0.3, p_value=0.01, n=4
     )
-    compared = {"test": "old", "serving": scores[0], "new": scores[1], "difference": difference}
-    past.workspace.write(Retune.model_validate(made.model_dump() | {"compared": (compared,)}))
+    old = {"test": "old", "serving": scores[0], "new": scores[1], "difference": difference}
+    fresh = old | {"test": "fresh", "difference": difference.model_copy(update={"value": 0.4})}
+    past.workspace.write(Retune.model_validate(made.model_dump() | {"compared": (old, fresh)}))
     found = pipeline.compare_runs(past.workspace, "bbb2", "ccc3")
     assert found.scores[0].difference is not None
     assert found.scores[0].difference.value == -0.2
     assert found.reason.startswith("Run ccc3 is better")
+    later = found.scores[1]
+    assert (later.test, later.one, later.other) == ("fresh", scores[0], scores[1])
+    assert later.difference is not None
+    assert (later.difference.value, later.difference.other) == (-0.4, "ccc3")
 
 
 def test_runs_on_other_tests_are_not_subtracted(tmp_path: Path) -> None:
