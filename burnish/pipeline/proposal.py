@@ -280,6 +280,7 @@ def _cost(workspace: Workspace, ground: Ground) -> tuple[float, str]:
         if known
         else f"how long {asked:,} test answers take is not known",
     ]
+    said.append("the report on a better run comes on top")
     return round(training + evaluation, 1), f"{'; '.join(said)}."
 
 

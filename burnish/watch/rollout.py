@@ -295,7 +295,7 @@ def _of_evidence(logs: Sequence[float]) -> float:
     """1 over the mean of the likelihood ratios, at most 1."""
     highest = max(logs)
     mean = math.fsum(math.exp(log - highest) for log in logs) / len(logs)
-    return min(1.0, math.exp(-min(highest + math.log(mean), 700.0)))
+    return math.exp(-min(max(highest + math.log(mean), 0.0), 700.0))
 
 
 def _wilson(events: int, n: int, level: float) -> tuple[float, float, float]:

@@ -100,6 +100,15 @@ def test_evidence_is_a_martingale_where_the_run_is_no_worse() -> None:
         assert mean == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("mine", [0, 100_000])
+def test_evidence_stays_a_number_however_much_there_is(mine: int) -> None:
+    told = ruled(stage(0.5, counts(200_000, mine, 200_000, 100_000 - mine)))
+    assert told.action == ("roll back" if mine else "wait")
+    assert 0 < told.p_values[ERRORS] <= 1
+    late = ruled(stage(1.0, counts(50_000, mine // 2, 1000, 500)), last=True)
+    assert late.action in ("roll back", "wait")
+
+
 def test_evidence_runs_on_through_the_stages() -> None:
     first, second = stage(0.1, counts(50, 3, 450, 5)), stage(0.5, counts(100, 9, 100, 2))
     both = p_value([first, second], ERRORS)
