@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import linalg, stats
 from scipy.sparse import csr_matrix
 
 from burnish.watch.samples import Floats, Sample, Vocabulary
@@ -183,8 +183,8 @@ class Discriminant(MeanDiscrepancy):
     def _metric_of(self, covariance: NDArray[np.float32]) -> NDArray[np.float32] | None:
         variances = np.diag(covariance)
         ridge = float(np.median(variances[variances > 0])) if variances.any() else 1.0
-        inverse = np.linalg.inv(covariance.astype(np.float64) + ridge * np.eye(len(covariance)))
-        return np.asarray(inverse, dtype=np.float32)
+        identity = np.eye(len(covariance), dtype=np.float32)
+        return np.asarray(linalg.inv(covariance + ridge * identity, assume_a="pos"))
 
     def direction(self, before: NDArray[np.float32], after: NDArray[np.float32]) -> Floats:
         """The direction [dimensions] that tells rows of `after` from those of `before` best."""
