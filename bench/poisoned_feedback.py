@@ -267,11 +267,12 @@ def poisoned_labels() -> None:
 def poisoned_few() -> None:
     """The same with a tenth of the questions, so that no caller can stand out."""
     print(HEAD.format("trusted"), flush=True)
+    worlds = [world_of(seed, 3000, ASKED // 10) for seed in range(20)]
     for attack in ATTACKS:
-        found = []
-        for seed in range(20):
-            world = world_of(seed, 3000, ASKED // 10)
-            found.append(assess(TASK, world.trusted, stream_of(world, attack, seed)))
+        found = [
+            assess(TASK, world.trusted, stream_of(world, attack, seed))
+            for seed, world in enumerate(worlds)
+        ]
         print(row("3,000", attack, found), flush=True)
 
 

@@ -16,8 +16,9 @@ from burnish.errors import BriefError
 
 def gather(
     most: Annotated[
-        int, typer.Option("--most", min=1, metavar="N", help="Lines of the queue to decide on.")
-    ] = 200,
+        int | None,
+        typer.Option("--most", min=1, metavar="N", help="Lines to decide on; 200 if not said."),
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option("--since", metavar="DATE", help="Look at exchanges from then on, in UTC."),
@@ -43,6 +44,7 @@ def gather(
     from burnish import pipeline
     from burnish.cli import show, show_gathering
     from burnish.cli.progress import shown
+    from burnish.pipeline.gathering import MOST
     from burnish.store import Workspace
 
     place = Workspace(workspace)
@@ -53,7 +55,7 @@ def gather(
             taken = pipeline.take_corrections(place, progress=progress)
         else:
             start = None if since is None else _in_utc(since)
-            found = pipeline.run_gather(place, most=most, since=start, progress=progress)
+            found = pipeline.run_gather(place, most=most or MOST, since=start, progress=progress)
             tasks = pipeline.export_queue(place, to) if to and found.queued else []
     if take is not None or corrections:
         show.as_json(taken) if as_json else show_gathering.taken(place, taken, brief=quiet)
@@ -64,13 +66,14 @@ def gather(
 
 
 def _refuse_contradictions(
-    most: int, since: str | None, to: str | None, take: Path | None, corrections: bool
+    most: int | None, since: str | None, to: str | None, take: Path | None, corrections: bool
 ) -> None:
     if take is not None and corrections:
         raise BriefError(
             "--take and --take-corrections stand together.", hint="do one after the other"
         )
-    if (take is not None or corrections) and (since is not None or to is not None or most != 200):
+    queued = (most, since, to)
+    if (take is not None or corrections) and any(flag is not None for flag in queued):
         raise BriefError(
             "--most, --since and --to are about the queue, and a taking over writes none anew.",
             hint="leave them out here; burnish gather writes the queue again",

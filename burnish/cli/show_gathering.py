@@ -36,7 +36,7 @@ def found(workspace: "Workspace", gathering: Gathering, *, brief: bool = False) 
     for why, n in gathering.why.items():
         say(console, f"  {n:>9,}  {why}")
     if gathering.decided:
-        say(console, f"Decided and not taken yet, or dropped: {gathering.decided:,} lines; kept")
+        say(console, f"Lines with a decision, which were kept: {gathering.decided:,}")
     _corrections(console, gathering)
     _callers(console, gathering.callers)
     _habits(console, gathering.habits)

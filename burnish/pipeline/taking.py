@@ -26,6 +26,7 @@ from burnish.store.workspace import now
 if TYPE_CHECKING:
     from burnish.chat.answers import Target
     from burnish.watch.corrections import Correction
+    from burnish.watch.settling import Answers
 
 _SOURCE = "gathered.jsonl"
 _Placed = list[tuple[str, Queued]]
@@ -75,13 +76,16 @@ def take_gathered(workspace: Workspace, file: Path, *, progress: Progress | None
     Raises:
         DataError: with every decision that cannot be used; nothing is changed then.
     """
+    from burnish.watch.settling import with_new_labels
+
     tell = progress or silent
     with workspace.locked(), database_of(workspace) as engine:
         ground = Ground.of(workspace, task_of(workspace), engine)
         queue = {line.exchange: line for line in read_queue(workspace)}
         given = given_in(file)
-        lines = _checked(file, given, queue, ground, engine)
-        counts, after = _settled(ground, lines)
+        answers = with_new_labels(ground.answers, (one.right for one in given))
+        lines = _checked(file, given, queue, ground, answers, engine)
+        counts, after = _settled(ground, answers, lines)
         everything = _numbered(after.values())
         if everything != ground.gathered:
             write_lines(workspace.gathered, everything)
@@ -108,6 +112,7 @@ def _checked(
     given: Sequence[Given],
     queue: Mapping[str, Queued],
     ground: Ground,
+    answers: "Answers",
     engine: Engine,
 ) -> _Placed:
     """The lines that were decided on; DataError with every fault of any of them."""
@@ -115,7 +120,7 @@ def _checked(
 
     decided = [one for one in given if one.right]
     lines, faults = _lines_of(decided, queue, ground, engine)
-    faults += check_settled(ground.answers, lines)
+    faults += check_settled(answers, lines)
     if faults:
         count = "1 decision" if len(faults) == 1 else f"{len(faults):,} decisions"
         raise DataError(
@@ -179,14 +184,16 @@ def _other_columns(ground: Ground, line: Queued) -> str:
     return f'it lacks "{lacking[0]}", which is a column of the brief now' if lacking else ""
 
 
-def _settled(ground: Ground, lines: _Placed) -> tuple[Counter[str], dict[str, Gathered]]:
+def _settled(
+    ground: Ground, answers: "Answers", lines: _Placed
+) -> tuple[Counter[str], dict[str, Gathered]]:
     """How many lines became what, and all examples by exchange."""
     from burnish.watch.settling import settle
 
     after = {one.exchange: one for one in ground.gathered}
     counts: Counter[str] = Counter()
     for line in {line.exchange: line for _, line in lines}.values():
-        settled = settle(ground.answers, line)
+        settled = settle(answers, line)
         before = after.get(line.exchange)
         if settled.target is None:
             counts["dropped"] += 1

@@ -4,7 +4,8 @@
     keep            the answer that was given
     drop            no example
     answer: TEXT    this answer; the prefix may be left out
-    new: TEXT       this answer, although the data set has no such label or value
+    new: TEXT       this answer, although the data set has no such label or value; a label that one
+                    line says to be new is known to all others
     action: drop    where a label is called accept, keep or drop
 
 Reads lines; writes nothing.
@@ -12,8 +13,8 @@ Reads lines; writes nothing.
 
 import difflib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import jsonschema
@@ -123,6 +124,16 @@ def settle(answers: Answers, line: Queued) -> Settled:
             )
         return _act(answers, line, written.casefold())
     return Settled(answers.target(written))
+
+
+def with_new_labels(answers: Answers, rights: Iterable[str]) -> Answers:
+    """The same, with the labels that any `right` says to be new."""
+    labels = set(answers.labels)
+    for right in rights:
+        word, _, rest = right.strip().partition(":")
+        if answers.task.kind == "classify" and word.strip().casefold() == "new" and rest.strip():
+            labels |= set(answers.target(rest.strip(), new=True).labels)
+    return replace(answers, labels=tuple(sorted(labels)))
 
 
 def _act(answers: Answers, line: Queued, word: str) -> Settled:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from burnish.records import Queued, Task
-from burnish.watch.settling import Answers, check_settled, form_of, settle
+from burnish.watch.settling import Answers, check_settled, form_of, settle, with_new_labels
 
 SCHEMA = {
     "type": "object", "properties": {"dose": {"type": "integer"}, "unit": {"enum": ["mg"]}},
@@ -54,6 +54,13 @@ def test_a_new_label_is_taken_only_where_it_is_said_to_be_one() -> None:
         text(answers(), "accept", corrections=(("fraud", "c1"),))
     with pytest.raises(ValueError, match="no label"):
         text(answers(), "keep", answer="fraud")
+
+
+def test_a_label_that_one_line_says_to_be_new_is_known_to_the_others() -> None:
+    made = with_new_labels(answers(), ["card", "new: fraud", "", " New : card theft"])
+    assert made.labels == ("card", "card theft", "fraud", "pin")
+    assert text(made, "accept", corrections=(("fraud", "c1"),)) == "fraud"
+    assert with_new_labels(answers("extract"), ['new: {"dose": 1}']).labels == ()
 
 
 def test_accept_needs_one_correction() -> None:
