@@ -29,7 +29,7 @@ from burnish.watch.rollout import Request, Stage, Tally, judge
 SETTINGS = RetuneSettings()
 LOOK = 20
 """Requests, of both runs together, from one look to the next."""
-MOST = 60_000
+MOST = 20_000
 
 
 class Ended(NamedTuple):

@@ -27,7 +27,7 @@ Reads and writes nothing.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import NormalDist, median
 from typing import Literal, NamedTuple
 
 ERRORS, FEEDBACK = "errors", "negative feedback"
@@ -300,11 +300,9 @@ def _of_evidence(logs: Sequence[float]) -> float:
 
 def _wilson(events: int, n: int, level: float) -> tuple[float, float, float]:
     """A rate with its one-sided score bounds (Wilson 1927); 0 in [0, 1] where nothing is known."""
-    from scipy.stats import norm
-
     if n == 0:
         return 0.0, 0.0, 1.0
-    z = float(norm.isf(level))
+    z = -NormalDist().inv_cdf(level)
     p = events / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
