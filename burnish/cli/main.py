@@ -34,6 +34,7 @@ QUIET_LIBRARIES = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_VERBOSITY": "error",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait leave the cores to whatever else runs
     "THP_MEM_ALLOC_ENABLE": "1",  # torch: huge pages, a tenth off a training step on Linux
     "TOKENIZERS_PARALLELISM": "false",

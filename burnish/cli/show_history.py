@@ -235,6 +235,7 @@ def _tables(console: Console, found: History) -> None:
     if found.periods:
         title = _title("Who answered, ★ the champion", found.periods)
         table = new_table(title, "", "from", "until", "who", "why")
+        table.columns[3].no_wrap = True
         for period in found.periods[-MOST:]:
             until = _when(period.until) if period.until else "now"
             cells = [str(period.number), _when(period.since), until, _who(period), _reason(period)]
@@ -287,8 +288,10 @@ def _who(period: Period) -> str:
 
 def _reason(period: Period) -> str:
     back = f"rolled back to {period.back_to}. " if period.back_to is not None else ""
-    unseen = "" if period.applied_at else " (no gateway has seen it)"
-    return f"{back}{period.reason}{unseen}"
+    if period.applied_at:
+        return back + period.reason
+    held = "no gateway has seen it yet" if period.until is None else "it never held"
+    return f"{back}{period.reason} ({held})"
 
 
 def _data(console: Console, change: DataChange | None) -> None:
@@ -372,7 +375,8 @@ def _interval(value: float, low: float, high: float, form: str = ".3f") -> str:
 
 
 def _gap(difference: Difference) -> str:
-    return _interval(difference.value, difference.low, difference.high, "+.3f")
+    form = "+.1f" if difference.metric == "perplexity" else "+.3f"
+    return _interval(difference.value, difference.low, difference.high, form)
 
 
 def _value(value: Any) -> str:
