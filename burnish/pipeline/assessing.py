@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 MOST_CORRECTED = 20_000
 """Corrected exchanges that are looked at; of more, the newest."""
+
+MOST_CHARACTERS = 100_000_000
+"""Texts that are in memory together."""
 
 _AT_ONCE = 1000
 _LOW_SCORE, _HIGH_SCORE = 2, 4
@@ -153,8 +156,9 @@ def assess(ground: Ground, engine: Engine, progress: Progress) -> Assessed:
     from burnish.watch.corrections import flagged
 
     said, negative, over = _said(engine)
-    corrections, approving, no_answers = _corrections(ground, engine, said)
-    approvals = _approvals(engine, {one.exchange for one in corrections}, approving)
+    heard, left = _heard(ground, engine, said)
+    corrections = heard.corrections
+    approvals = _approvals(engine, {one.exchange for one in corrections}, heard.approving)
     if corrections:
         progress(Event("gather", f"judging {len(corrections):,} corrections of callers"))
     doubts = doubts_of(ground.task, ground.trusted, corrections, seed=ground.task.seed)
@@ -164,13 +168,13 @@ def assess(ground: Ground, engine: Engine, progress: Progress) -> Assessed:
         labels=ground.answers.labels, learned=ground.learned, approvals=approvals,
     )  # fmt: skip
     note = (
-        f"Only the newest {MOST_CORRECTED:,} corrected exchanges were looked at; {over:,} older "
-        "ones were not."
+        f"Of the corrected exchanges the newest {len(said) - left:,} were looked at; "
+        f"{over + left:,} older ones were not."
     )
-    disliked = frozenset(negative | no_answers)
+    disliked = frozenset(negative | heard.no_answers)
     return Assessed(
         corrections=corrections, flags=flags, callers=callers, habits=habits, negative=disliked,
-        no_answers=len(no_answers), notes=(note,) if over else (),
+        no_answers=len(heard.no_answers), notes=(note,) if over + left else (),
     )  # fmt: skip
 
 
@@ -196,40 +200,56 @@ def _said(engine: Engine) -> tuple[_Said, set[str], int]:
     return said, negative, over
 
 
-def _corrections(
-    ground: Ground, engine: Engine, said: _Said
-) -> "tuple[list[Correction], dict[str, set[str]], set[str]]":
+@dataclass
+class _Heard:
     """Corrections, exchange → callers who repeated the answer given, and what was no answer."""
+
+    corrections: "list[Correction]" = field(default_factory=list)
+    approving: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    no_answers: set[str] = field(default_factory=set)
+
+
+def _heard(ground: Ground, engine: Engine, said: _Said) -> tuple[_Heard, int]:
+    """What was said, the newest first as far as memory goes; and how many exchanges are left."""
     from burnish.watch.asked import asked
+
+    heard = _Heard()
+    characters = looked = 0
+    for exchange in picked(engine, list(said)[::-1]):
+        if characters > MOST_CHARACTERS:
+            break
+        looked += 1
+        example = asked(ground.task, exchange)
+        if isinstance(example, Example):
+            characters += len(example.text)
+            _hear(ground, exchange, example, said[exchange.id], heard)
+    heard.corrections.sort(key=lambda one: (one.at, one.exchange, one.caller))
+    return heard, len(said) - looked if characters > MOST_CHARACTERS else 0
+
+
+def _hear(
+    ground: Ground, exchange: Exchange, example: Example, by_caller: dict[str, Any], heard: _Heard
+) -> None:
     from burnish.watch.candidates import difference
     from burnish.watch.corrections import Correction
 
-    found: list[Correction] = []
-    approving: dict[str, set[str]] = defaultdict(set)
-    no_answers: set[str] = set()
-    for exchange in picked(engine, list(said)):
-        example = asked(ground.task, exchange)
-        if isinstance(example, str):
+    key = key_of(example)
+    for caller, value in by_caller.items():
+        try:
+            target = _caller_target(ground.answers, value)
+        except ValueError:
+            heard.no_answers.add(exchange.id)
             continue
-        for caller, value in sorted(said[exchange.id].items()):
-            try:
-                target = _caller_target(ground.answers, value)
-            except ValueError:
-                no_answers.add(exchange.id)
-                continue
-            own = caller == LABELLED
-            if not own and difference(ground.task, example.answer, target.text) == 0:
-                approving[exchange.id].add(caller)
-                continue
-            fields = {
-                "answer": target.text, "references": target.references, "labels": target.labels,
-            }  # fmt: skip
-            one = Correction(
-                exchange=exchange.id, at=exchange.at, caller=caller, served=example.answer,
-                example=example.model_copy(update=fields), key=key_of(example), own=own,
-            )  # fmt: skip
-            found.append(one)
-    return found, approving, no_answers
+        own = caller == LABELLED
+        if not own and difference(ground.task, example.answer, target.text) == 0:
+            heard.approving[exchange.id].add(caller)
+            continue
+        fields = {"answer": target.text, "references": target.references, "labels": target.labels}
+        one = Correction(
+            exchange=exchange.id, at=exchange.at, caller=caller, served=example.answer,
+            example=example.model_copy(update=fields), key=key, own=own,
+        )  # fmt: skip
+        heard.corrections.append(one)
 
 
 def picked(engine: Engine, names: Sequence[str]) -> Iterator[Exchange]:

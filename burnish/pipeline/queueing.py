@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
-from burnish.pipeline.assessing import Assessed, Ground, key_of, picked
+from burnish.pipeline.assessing import MOST_CHARACTERS, Assessed, Ground, key_of, picked
 from burnish.records import Event, Example, Exchange, Progress, Queued, Task
 from burnish.store.exchanges import read_exchanges
 from burnish.store.feedback import newest_shadows
@@ -24,9 +24,6 @@ MOST_CANDIDATES = 20_000
 
 MOST_SHADOWS = 20_000
 """Answers of shadow deployments that are compared; of more, the newest."""
-
-MOST_CHARACTERS = 100_000_000
-"""Texts of candidates that are in memory together."""
 
 REPEATED = "nearly the same as another in the queue"
 """Why an exchange is left out that has nothing to add."""

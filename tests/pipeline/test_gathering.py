@@ -262,3 +262,28 @@ def test_without_a_data_set_or_a_log_one_message_or_an_empty_queue(tmp_path: Pat
     write_brief(other.brief, task_of(workspace))
     with pytest.raises(DataError, match="no data set yet"):
         pipeline.run_gather(other)
+
+
+def test_more_than_memory_should_hold_is_cut_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_of(tmp_path)
+    log = Log(workspace)
+    for at in range(30):
+        log.say(log.ask(text("refund"), "card", id=f"wrong{at:02}"), f"c{at % 9}", answer="refund")
+        log.ask(text("card"), "card", caller=f"c{at % 9}", probability=0.2)
+    log.write()
+    whole = pipeline.run_gather(workspace)
+    assert (whole.corrections, whole.queued, whole.notes) == (30, 60, ())
+    monkeypatch.setattr("burnish.pipeline.assessing.MOST_CORRECTED", 12)
+    monkeypatch.setattr("burnish.pipeline.queueing.MOST_CANDIDATES", 20)
+    few = pipeline.run_gather(workspace)
+    assert (few.corrections, few.queued) == (12, 20)
+    assert few.notes == (
+        "Of more than 20 different inputs these were looked at closely: the most worth it of each "
+        "day, caller and label.",
+        "Of the corrected exchanges the newest 12 were looked at; 18 older ones were not.",
+    )
+    assert any(line.why == ("uncertain",) for line in queue(workspace).values())
+    monkeypatch.setattr("burnish.pipeline.assessing.MOST_CHARACTERS", 200)
+    assert 0 < pipeline.run_gather(workspace).corrections < 12
