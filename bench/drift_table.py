@@ -35,9 +35,11 @@ TOOLS = (
     Tool("Burnish", "burnish", ("texts, labels and their probabilities",)),
     Tool("Burnish without probabilities", "burnish", ("texts and labels",)),
     Tool("evidently", "evidently", ("text", "labels")),
-    Tool("alibi-detect MMD", "alibi", ("MMD", "labels χ²")),
-    Tool("alibi-detect classifier", "alibi", ("classifier", "labels χ²")),
-    Tool("alibi-detect KS", "alibi", ("KS", "labels χ²")),
+    Tool("alibi-detect MMD", "alibi", ("MMD, TF-IDF", "labels χ²")),
+    Tool("alibi-detect MMD, embeddings", "alibi", ("MMD, embeddings", "labels χ²")),
+    Tool("alibi-detect classifier", "alibi", ("classifier, TF-IDF", "labels χ²")),
+    Tool("alibi-detect classifier, embeddings", "alibi", ("classifier, embeddings", "labels χ²")),
+    Tool("alibi-detect KS", "alibi", ("KS, TF-IDF", "labels χ²")),
     Tool("nannyml", "nannyml", ("domain classifier", "labels Jensen–Shannon")),
     Tool("nannyml PCA", "nannyml", ("reconstruction error", "labels Jensen–Shannon")),
 )
@@ -176,7 +178,7 @@ def _draw(delays: Mapping[str, Mapping[str, Mapping[int, int]]], picture: Path) 
 
     figure, axes = pyplot.subplots(2, 4, figsize=(13, 6.2), sharey=True)
     flat = axes.ravel()
-    marks = dict(zip(delays, "oosvDDDPP", strict=False))
+    marks = dict(zip(delays, "ooosDDDDDPP", strict=True))
     for axis, (drift, sizes) in zip(flat, SIZES.items(), strict=False):
         for title, found in delays.items():
             means = [np.mean(list(found[f"{drift} {size:g}"].values())) for size in sizes]

@@ -21,7 +21,7 @@ from typing import Any
 
 from burnish.brief.file import write_brief
 from burnish.pipeline.data import make_data
-from burnish.pipeline.gathering import run_gather
+from burnish.pipeline.gather.gathering import run_gather
 from burnish.pipeline.stepping import task_of
 from burnish.records import Exchange, Feedback, silent
 from burnish.records.task import Task

@@ -37,10 +37,10 @@ from burnish.data.build import build
 from burnish.data.checks.label_errors import read_by
 from burnish.data.clinic.notes import write_clinic
 from burnish.data.reading.readers import read
-from burnish.pipeline.doubting import doubts_of
+from burnish.gather.callers import caller_habits, doubted_callers
+from burnish.gather.corrections import Correction, flagged
+from burnish.pipeline.gather.doubting import doubts_of
 from burnish.records import DataSettings, Example, Task
-from burnish.watch.callers import caller_habits, doubted_callers
-from burnish.watch.corrections import Correction, flagged
 
 TRUSTED = (1000, 3000, 8000)
 SEEDS = range(5)

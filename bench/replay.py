@@ -32,7 +32,7 @@ from sqlalchemy import update
 
 from burnish import pipeline
 from burnish.errors import RetuneError
-from burnish.pipeline import rollout
+from burnish.pipeline.retune import rollout
 from burnish.records import Event as Progressed
 from burnish.records import Queued, Watch
 from burnish.store import Workspace

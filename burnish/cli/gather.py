@@ -44,7 +44,7 @@ def gather(
     from burnish import pipeline
     from burnish.cli import show, show_gathering
     from burnish.cli.progress import shown
-    from burnish.pipeline.gathering import MOST
+    from burnish.pipeline.gather.gathering import MOST
     from burnish.store import Workspace
 
     place = Workspace(workspace)

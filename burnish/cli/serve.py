@@ -91,7 +91,7 @@ def promote(
     from burnish import pipeline
     from burnish.cli.progress import shown
     from burnish.errors import BriefError
-    from burnish.pipeline.rollout import start
+    from burnish.pipeline.retune.rollout import start
     from burnish.store import Workspace
 
     if in_stages and (shadow or share < 1):

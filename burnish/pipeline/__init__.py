@@ -1,17 +1,18 @@
 """Chains the rooms; skips finished steps. The functions here are those of the Python API."""
 
 from burnish.pipeline.against import run_against
-from burnish.pipeline.comparing import compare_runs
 from burnish.pipeline.deploying import run_deploy
 from burnish.pipeline.exporting import run_export
-from burnish.pipeline.gathering import (
+from burnish.pipeline.gather.gathering import (
     export_queue,
     run_gather,
     take_corrections,
     take_gathered,
 )
-from burnish.pipeline.history import read_history, read_run_history
-from burnish.pipeline.judged_log import judge_log
+from burnish.pipeline.history.comparing import compare_runs
+from burnish.pipeline.history.history import read_history, read_run_history
+from burnish.pipeline.history.mirroring import mirror
+from burnish.pipeline.history.pruning import prune
 from burnish.pipeline.judgements import (
     human_page,
     human_results,
@@ -19,14 +20,10 @@ from burnish.pipeline.judgements import (
     run_judge,
     write_human_sheet,
 )
-from burnish.pipeline.late_labels import take_labels
-from burnish.pipeline.mirroring import mirror
 from burnish.pipeline.probing import run_probe
-from burnish.pipeline.pruning import prune
-from burnish.pipeline.retuning import run_retune
+from burnish.pipeline.retune.retuning import run_retune
+from burnish.pipeline.retune.rollout import read_stage_decisions
 from burnish.pipeline.review import diff_data, export_data, fix_data, read_changes
-from burnish.pipeline.rollout import read_stage_decisions
-from burnish.pipeline.scheduling import run_schedule
 from burnish.pipeline.search import run_search, run_seeds, take_search
 from burnish.pipeline.serving import (
     add_key,
@@ -51,7 +48,10 @@ from burnish.pipeline.steps import (
     shortlist,
     write_proposal,
 )
-from burnish.pipeline.watching import run_watch, watches
+from burnish.pipeline.watch.judged_log import judge_log
+from burnish.pipeline.watch.late_labels import take_labels
+from burnish.pipeline.watch.scheduling import run_schedule
+from burnish.pipeline.watch.watching import run_watch, watches
 
 __all__ = [
     "add_key",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from burnish.errors import DeployError
 from burnish.pipeline.data import renderer_of
-from burnish.pipeline.pruning import pruned_sentence
+from burnish.pipeline.history.pruning import pruned_sentence
 from burnish.pipeline.stepping import task_of
 from burnish.records import BaseChoice, Dataset, Export, Report, Run, Task
 from burnish.store import Workspace, read_split

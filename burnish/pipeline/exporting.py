@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BaseModelError, ExportError
-from burnish.pipeline.pruning import pruned_sentence
+from burnish.pipeline.history.pruning import pruned_sentence
 from burnish.pipeline.stepping import skip, step, task_of
 from burnish.pipeline.steps import hub_id_of
 from burnish.records import (

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from burnish.errors import ServingError
 from burnish.pipeline.data import renderer_of
-from burnish.pipeline.mirroring import mirror_after
-from burnish.pipeline.pruning import pruned_sentence, refuse_pruned_deployments
+from burnish.pipeline.history.mirroring import mirror_after
+from burnish.pipeline.history.pruning import pruned_sentence, refuse_pruned_deployments
 from burnish.pipeline.stepping import AnyRecord, database_of, step, task_of
 from burnish.records import (
     BaseChoice,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from burnish.errors import TrainingError
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.history.pruning import pruned_sentence
 from burnish.pipeline.preflight import preflight_of
-from burnish.pipeline.pruning import pruned_sentence
 from burnish.pipeline.stepping import skip, step
 from burnish.records import (
     BaseChoice,

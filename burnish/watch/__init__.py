@@ -1,1 +1,1 @@
-"""Watching what is served: drift, what to gather, and whether a new run may take over."""
+"""Watching what is served: drift, and whether a new run may take over."""

@@ -17,6 +17,8 @@ SHOWN = 5
 """Requests of each kind that are shown."""
 _MOST_WORDS, _MOST_SHARES = 12, 10
 _CERTAIN = 2.5
+_COMMON = 0.4
+"""Share of the rows, before and after, from which a word is one of grammar."""
 _PRIOR = 200.0
 """Rows that the prior of a word's log-odds weighs as much as."""
 _CHARACTERS = 300
@@ -60,7 +62,8 @@ def moved_words(
     """Words whose share of the rows moved, most certain first.
 
     The score is the z of the log-odds ratio with a Dirichlet prior of all rows (Monroe, Colaresi
-    and Quinn 2008), which keeps words that stand in few rows from the top.
+    and Quinn 2008), which keeps words that stand in few rows from the top. Words of most rows of
+    both, such as articles, say nothing of what the rows are about and are left out.
     """
     counts = [_rows_with(sample.words, len(vocabulary)) for sample in (reference, window)]
     totals = [max(len(reference), 1), max(len(window), 1)]
@@ -73,6 +76,8 @@ def moved_words(
         spread += 1 / inside
     scores = (odds[1] - odds[0]) / np.sqrt(spread)
     scores[both < LEAST_ROWS_OF_WORD] = 0
+    common = [count > _COMMON * total for count, total in zip(counts, totals, strict=True)]
+    scores[common[0] & common[1]] = 0
     names = vocabulary.words
     return tuple(
         MovedShare(
@@ -214,6 +219,12 @@ def _sentences(found: Explanation, inputs: tuple[Sample, Sample]) -> list[str]:
             said.append(f"Requests are {word}: median {one:,.0f} characters, now {other:,.0f}.")
     certain = [one for one in found.labels if abs(one.score) >= _CERTAIN]
     said += [f"The answer {one.name} {_moved(one)}." for one in certain[:3]]
+    if found.labels and not certain:
+        one = found.labels[0]
+        said.append(
+            f"No answer's share moved beyond chance; the most, {one.name}, {_moved(one)} "
+            f"(z = {one.score:.1f})."
+        )
     said += [
         f"Of the requests, {one.name} {_moved(one)}."
         for one in found.slices

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from burnish.facts.language import language_of
+from burnish.facts.placeholders import PLACEHOLDER
 
 Floats = NDArray[np.float64]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -23,7 +24,8 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 UNKNOWN = "?"
 """The name of what cannot be told, such as the language of "ok"."""
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\[[a-z_]+\]|\w+")
+"""A masked value is a word of its own, whatever its number: [person]."""
 _MOST_CHARACTERS = 20_000
 
 
@@ -120,7 +122,8 @@ class Vocabulary:
         """Word counts [texts, words so far], sparse."""
         ends, columns, counts = [0], [], []
         for text in texts:
-            found = Counter(_WORD.findall(text[:_MOST_CHARACTERS].lower()))
+            plain = PLACEHOLDER.sub(r"[\1]", text[:_MOST_CHARACTERS])
+            found = Counter(_WORD.findall(plain.lower()))
             for word, times in found.items():
                 columns.append(self._numbers.setdefault(word, len(self._numbers)))
                 counts.append(times)

@@ -12,9 +12,9 @@ from gatherings import LABELS, text_of
 from burnish.data.checks.label_errors import read_by
 from burnish.data.clinic.notes import write_clinic
 from burnish.data.reading.readers import read
-from burnish.pipeline.doubting import doubts_of
+from burnish.gather.corrections import Correction, Doubt
+from burnish.pipeline.gather.doubting import doubts_of
 from burnish.records import Example, Task
-from burnish.watch.corrections import Correction, Doubt
 
 CHANCE = random.Random(14)
 

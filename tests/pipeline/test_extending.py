@@ -10,7 +10,7 @@ from gatherings import LABELS, dataset_of, text_of, workspace_of
 
 from burnish.brief.file import write_brief
 from burnish.errors import DataError, SealError
-from burnish.pipeline.gathering import extend_data, read_gathered
+from burnish.pipeline.gather.gathering import extend_data, read_gathered
 from burnish.pipeline.stepping import task_of
 from burnish.records import Dataset, Dropped, Event, Example, Gathered, silent
 from burnish.records.data_checks import DataReport

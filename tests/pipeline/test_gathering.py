@@ -13,7 +13,7 @@ from gatherings import LABELS, Log, dataset_of, ordinary, text_of, workspace_of
 from burnish import pipeline
 from burnish.brief.file import write_brief
 from burnish.errors import DataError
-from burnish.pipeline.gathering import read_gathered
+from burnish.pipeline.gather.gathering import read_gathered
 from burnish.pipeline.masking import mask_texts
 from burnish.pipeline.stepping import task_of
 from burnish.records import Dataset, Exchange, Feedback, Queued
@@ -275,8 +275,8 @@ def test_more_than_memory_should_hold_is_cut_and_said(
     log.write()
     whole = pipeline.run_gather(workspace)
     assert (whole.corrections, whole.queued, whole.notes) == (30, 60, ())
-    monkeypatch.setattr("burnish.pipeline.assessing.MOST_CORRECTED", 12)
-    monkeypatch.setattr("burnish.pipeline.queueing.MOST_CANDIDATES", 20)
+    monkeypatch.setattr("burnish.pipeline.gather.assessing.MOST_CORRECTED", 12)
+    monkeypatch.setattr("burnish.pipeline.gather.queueing.MOST_CANDIDATES", 20)
     few = pipeline.run_gather(workspace)
     assert (few.corrections, few.queued) == (12, 20)
     assert few.notes == (
@@ -285,5 +285,5 @@ def test_more_than_memory_should_hold_is_cut_and_said(
         "Of the corrected exchanges the newest 12 were looked at; 18 older ones were not.",
     )
     assert any(line.why == ("uncertain",) for line in queue(workspace).values())
-    monkeypatch.setattr("burnish.pipeline.assessing.MOST_CHARACTERS", 200)
+    monkeypatch.setattr("burnish.pipeline.gather.assessing.MOST_CHARACTERS", 200)
     assert 0 < pipeline.run_gather(workspace).corrections < 12

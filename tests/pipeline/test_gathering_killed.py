@@ -9,7 +9,7 @@ from pathlib import Path
 from gatherings import Log, ordinary, text_of, workspace_of
 
 from burnish import pipeline
-from burnish.pipeline.gathering import read_gathered
+from burnish.pipeline.gather.gathering import read_gathered
 from burnish.records import Queued
 from burnish.store import Workspace
 from burnish.store.files import read_lines, write_lines

@@ -288,7 +288,7 @@ def test_a_damaged_pairing_counts_for_nothing(tmp_path: Path) -> None:
 
 
 def test_states_without_an_order_of_their_own_do_no_harm() -> None:
-    from burnish.pipeline.standing import needed_to_roll_back, periods_of
+    from burnish.pipeline.history.standing import needed_to_roll_back, periods_of
 
     assert periods_of([], str) == []
     assert needed_to_roll_back([], [], 1) == set()

@@ -16,7 +16,7 @@ from past import Past, three_runs
 
 from burnish import pipeline
 from burnish.errors import WorkspaceError
-from burnish.pipeline.mirroring import shown
+from burnish.pipeline.history.mirroring import shown
 from burnish.records import Event
 
 SECRET = "planted-5ecret-value"
@@ -246,7 +246,7 @@ def test_a_tracked_run_is_linked(tmp_path: Path) -> None:
 def test_without_mlflow_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from burnish.pipeline import mirroring
+    from burnish.pipeline.history import mirroring
 
     monkeypatch.setattr(mirroring, "find_spec", lambda name: None)
     past = three_runs(tmp_path, mlflow="mlflow")

@@ -13,8 +13,9 @@ from small_task import small_workspace
 
 from burnish import pipeline
 from burnish.errors import DeployError, ExportError, ServingError, WorkspaceError
-from burnish.pipeline import deploying, pruning, serving
+from burnish.pipeline import deploying, serving
 from burnish.pipeline.exporting import find_run
+from burnish.pipeline.history import pruning
 from burnish.records import (
     Event,
     Export,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from burnish import pipeline
 from burnish.brief.file import read_brief
 from burnish.errors import DataError, EvaluationError, RetuneError, ServingError
-from burnish.pipeline.rollout import read_stage_decisions, under_way
+from burnish.pipeline.retune.rollout import read_stage_decisions, under_way
 from burnish.records import Dataset, Deployment, Report, Retune, Run
 from burnish.store import Workspace
 from burnish.store.database import OpeningRow, connect

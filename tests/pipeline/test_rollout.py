@@ -14,7 +14,7 @@ from watched import served_workspace
 
 from burnish import pipeline
 from burnish.errors import ServingError, WorkspaceError
-from burnish.pipeline.rollout import advance, read_stage_decisions, start, under_way
+from burnish.pipeline.retune.rollout import advance, read_stage_decisions, start, under_way
 from burnish.records import (
     Exchange,
     Feedback,
@@ -333,7 +333,7 @@ def test_a_change_in_the_same_moment_wins(log: Log, monkeypatch: pytest.MonkeyPa
         monkeypatch.undo()
         pipeline.rollback(log.place, reason="quicker")
 
-    from burnish.pipeline import rollout
+    from burnish.pipeline.retune import rollout
 
     kept = rollout.keep_decisions
     monkeypatch.setattr(rollout, "keep_decisions", lambda *given: (quick(), kept(*given))[1])

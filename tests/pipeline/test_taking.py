@@ -12,9 +12,9 @@ from gatherings import Log, dataset_of, ordinary, text_of, workspace_of
 from burnish import pipeline
 from burnish.brief.file import write_brief
 from burnish.errors import DataError
-from burnish.pipeline.gathering import read_gathered
+from burnish.pipeline.gather.gathering import read_gathered
 from burnish.pipeline.stepping import task_of
-from burnish.pipeline.watch_sides import LABELLED
+from burnish.pipeline.watch.sides import LABELLED
 from burnish.records import Dataset, Gathered, Queued
 from burnish.store import Workspace, read_split
 from burnish.store.files import read_lines, write_lines
@@ -339,7 +339,7 @@ def test_what_was_taken_before_a_caller_was_found_out_is_taken_back(workspace: W
 
 
 def _example(workspace: Workspace, name: str) -> Any:
-    from burnish.pipeline.queueing import as_example
+    from burnish.pipeline.gather.queueing import as_example
 
     line = queue(workspace)["right"].model_copy(update={"exchange": name})
     fields = {"answer": "pin", "references": ("pin",), "labels": ("pin",), "row": 1}

@@ -16,7 +16,7 @@ from watched import exchanges, log, served_workspace, tickets
 from burnish.brief.file import read_brief, write_brief
 from burnish.errors import BriefError, DataError
 from burnish.pipeline import judge_log, run_watch, take_labels, watches
-from burnish.pipeline import watching as watching_module
+from burnish.pipeline.watch import watching as watching_module
 from burnish.records import Feedback, JudgeSettings, ServeSettings, Watch, WatchSettings
 from burnish.store import Workspace
 from burnish.store.database import connect

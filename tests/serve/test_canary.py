@@ -14,7 +14,7 @@ from watched import served_workspace
 
 from burnish import pipeline
 from burnish.brief.file import read_brief
-from burnish.pipeline.rollout import advance, read_stage_decisions, start
+from burnish.pipeline.retune.rollout import advance, read_stage_decisions, start
 from burnish.records import RetuneSettings, ServeSettings, StageDecision
 from burnish.store import Workspace
 from burnish.store.traffic import current_traffic

@@ -3,14 +3,12 @@
 Reads nothing, writes nothing.
 """
 
-import re
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-PLACEHOLDER = re.compile(r"\[([A-Z][A-Z_]*)_(\d+)\]")
-"""What masking puts in the place of a value: type and number."""
+from burnish.facts.placeholders import PLACEHOLDER
 
 _LEAST_LEFT = 2
 """Letters or digits that the rest of an overlapped span needs to stand for itself."""

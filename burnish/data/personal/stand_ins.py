@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from itertools import count
 
 from burnish.data.personal.identities import PARTICLES, Identity
-from burnish.data.personal.spans import PLACEHOLDER
+from burnish.facts.placeholders import PLACEHOLDER
 
 _NAMES = (
     "Tavrel Brennix Ilvara Sorquil Pellindra Oskane Velloria Jorvane Ysmerel Caldrix Fenwyll "

@@ -1,0 +1,1 @@
+"""Gathering: which exchanges of the request log deserve a label, and which corrections a doubt."""

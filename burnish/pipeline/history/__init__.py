@@ -1,0 +1,1 @@
+"""What a workspace holds: where each record came from, who answered when, what may go."""
