@@ -220,10 +220,10 @@ def _sentences(found: Explanation, inputs: tuple[Sample, Sample]) -> list[str]:
     certain = [one for one in found.labels if abs(one.score) >= _CERTAIN]
     said += [f"The answer {one.name} {_moved(one)}." for one in certain[:3]]
     if found.labels and not certain:
-        one = found.labels[0]
+        most = found.labels[0]
         said.append(
-            f"No answer's share moved beyond chance; the most, {one.name}, {_moved(one)} "
-            f"(z = {one.score:.1f})."
+            f"No answer's share moved beyond chance; the most, {most.name}, {_moved(most)} "
+            f"(z = {most.score:.1f})."
         )
     said += [
         f"Of the requests, {one.name} {_moved(one)}."
