@@ -132,12 +132,12 @@ def _burnish(given: argparse.Namespace, end: list[int]) -> Callable[[Answers], A
     from burnish.evaluate.answering import batches
     from burnish.records import EvaluateSettings
 
-    engine = LocalEngine(_model(given), end)
+    engine = LocalEngine(_model(given), end, own=True)
     size = EvaluateSettings().batch_size
 
     def write(prompts: Answers) -> Answers:
         answers: Answers = [[]] * len(prompts)
-        for batch in batches(prompts, size, given.longest):
+        for batch in batches(prompts, size):
             asked = [prompts[at] for at in batch]
             written = engine.write(asked, max_new_tokens=given.longest)
             for at, one in zip(batch, written, strict=True):

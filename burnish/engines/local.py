@@ -12,6 +12,7 @@ from burnish.engines.engine import Constraint, Written
 from burnish.engines.layout import KeyValues, Layout, Span
 from burnish.engines.losses import target_losses
 from burnish.engines.memory import keep_few_kernels
+from burnish.engines.packed import pack
 from burnish.engines.rows import (
     Row,
     branch_row,
@@ -23,6 +24,11 @@ from burnish.engines.rows import (
 
 TOKENS_AT_ONCE = 1024
 """Most tokens of one measuring row; bounds memory, changes no result."""
+LEAST_HELD = 2**30
+"""Bytes of keys and values that may be held while answers are written, or half of the weights' if
+that is more; bounds memory."""
+ENTER = 512
+"""Tokens that prompts bring at least when they enter beside others: fewer keep no core busy."""
 
 
 class LocalEngine:
@@ -31,14 +37,20 @@ class LocalEngine:
     Args:
         model: base model or PEFT model; it is put into evaluation mode.
         end: token ids that end an answer.
+        own: nobody else reads the model's weights, so that they may be kept in another order.
     """
 
-    def __init__(self, model: PreTrainedModel | PeftModel, end: Sequence[int]) -> None:
+    def __init__(
+        self, model: PreTrainedModel | PeftModel, end: Sequence[int], *, own: bool = False
+    ) -> None:
         keep_few_kernels()
         self.model = model.eval()
         inner = model.get_base_model() if isinstance(model, PeftModel) else model
         self._inner = cast(PreTrainedModel, inner)
         self._in_rows = use_rows(self._inner)
+        self._held = max(LEAST_HELD, _size(self._inner) // 2)
+        if own:
+            pack(self._inner)
         self._end = frozenset(end)
         self._device = torch.device(self._inner.device)
 
@@ -53,27 +65,38 @@ class LocalEngine:
         """Greedy answers to a batch of prompts, in their order."""
         if not self._in_rows:
             return [self._write_stock(prompt, max_new_tokens, constraint) for prompt in prompts]
-        store, logits = self._read(prompts, max_new_tokens)
         answers: list[list[int]] = [[] for _ in prompts]
         stopped = [False] * len(prompts)
-        active = list(range(len(prompts)))  # the example in each of the store's rows
-        for _ in range(max_new_tokens):
-            tokens = _best(logits, [answers[number] for number in active], constraint)
-            going = []
-            for row, number in enumerate(active):
+        waiting = sorted(range(len(prompts)), key=lambda number: -len(prompts[number]))
+        prefix = shared_prefix(prompts)
+        store = KeyValues(self._inner.config, 0, 0, self._inner.dtype, self._device)
+        active: list[int] = []  # the example in each of the store's rows
+        tokens: list[int] = []  # what comes next in each
+        while waiting or active:
+            if waiting:
+                length = max(len(prompts[number]) for number in [waiting[0], *active])
+                fitting = self._held // (store.token_bytes * (length + max_new_tokens))
+                make_room(store, min(fitting, len(waiting) + len(active)), length + max_new_tokens)
+            entering = waiting[: store.rows - len(active)]
+            own = sum(len(prompts[number]) - prefix for number in entering)
+            if entering and (not active or entering == waiting or own >= max(ENTER, 4 * prefix)):
+                waiting = waiting[len(entering) :]
+                logits = self._read([prompts[number] for number in entering], prefix, store)
+                active += entering
+                tokens += _best(logits, [[]] * len(entering), constraint)
+            for row in reversed(range(len(active))):
+                number = active[row]
                 if tokens[row] in self._end:
                     stopped[number] = True
-                elif not stopped[number]:
+                else:
                     answers[number].append(tokens[row])
-                    if len(answers[number]) < max_new_tokens:
-                        going.append(row)
-            if not going:
-                break
-            if len(going) <= len(active) * 3 // 4:  # forgetting costs a copy of the store
-                store.keep(torch.tensor(going, device=self._device))
-                active = [active[row] for row in going]
-                tokens = [tokens[row] for row in going]
-            logits = self._step(tokens, store)
+                if stopped[number] or len(answers[number]) >= max_new_tokens:
+                    store.leave(row)
+                    active[row], tokens[row] = active[-1], tokens[-1]
+                    del active[-1], tokens[-1]
+            if active:
+                logits = self._step(tokens, store)
+                tokens = _best(logits, [answers[number] for number in active], constraint)
         return [Written(ids, end) for ids, end in zip(answers, stopped, strict=True)]
 
     @torch.no_grad()
@@ -136,24 +159,26 @@ class LocalEngine:
         sums.index_add_(0, row.owners, -self._row_losses(row).double().cpu())
         return [[float(v) for v in part] for part in sums.view(len(prompts), len(endings))]
 
-    def _read(self, prompts: Sequence[list[int]], new: int) -> tuple[KeyValues, torch.Tensor]:
-        """Run the prompts once; their keys and values, and the logits after each."""
-        prefix = shared_prefix(prompts)
+    def _read(self, prompts: Sequence[list[int]], prefix: int, store: KeyValues) -> torch.Tensor:
+        """Run prompts once, of which all begin alike; their keys and values are stored.
+
+        Returns:
+            The logits after each.
+        """
         ids, positions, spans = list(prompts[0][:prefix]), list(range(prefix)), []
         for prompt in prompts:
             spans.append(Span(len(ids), len(ids) + len(prompt) - prefix))
             ids += prompt[prefix:]
             positions += range(prefix, len(prompt))
-        config = self._inner.config
-        store = KeyValues(config, [len(p) for p in prompts], new, self._inner.dtype)
+        store.enter([len(prompt) for prompt in prompts])
         logits = self.model(
             input_ids=torch.tensor([ids], device=self._device),
             position_ids=torch.tensor([positions], device=self._device),
-            layout=Layout(prefix, tuple(spans), store.to(self._device)),
+            layout=Layout(prefix, tuple(spans), store),
             logits_to_keep=torch.tensor([span.stop - 1 for span in spans], device=self._device),
             use_cache=False,
         ).logits[0]
-        return store, logits
+        return cast(torch.Tensor, logits)
 
     def _step(self, tokens: Sequence[int], store: KeyValues) -> torch.Tensor:
         """Append one token to every example of the store; the logits after each."""
@@ -185,6 +210,20 @@ class LocalEngine:
         )[0].tolist()[len(prompt) :]
         stopped = bool(ids) and ids[-1] in self._end
         return Written(ids[:-1] if stopped else ids, stopped)
+
+
+def make_room(store: KeyValues, rows: int, length: int) -> None:
+    """Give a store room for so many examples, one at least, of so many tokens.
+
+    It grows by a quarter at least, since growing costs a copy.
+    """
+    if 4 * max(rows, 1) > 5 * store.rows:
+        store.resize(max(rows, 1), length)
+
+
+def _size(model: torch.nn.Module) -> int:
+    """Bytes of its weights."""
+    return sum(weight.numel() * weight.element_size() for weight in model.parameters())
 
 
 def stock_losses(

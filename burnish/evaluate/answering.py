@@ -5,7 +5,7 @@ content alone, so a run taken up again makes the same batches.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +15,6 @@ from burnish.chat.render import Renderer
 from burnish.engines.engine import Constraint, Engine
 from burnish.records import Answer, Example, Task, Usage
 from burnish.store.files import append_lines, read_finished_lines, write_lines
-
-_TOKENS_HELD = 12_000
-"""Most tokens of prompts and answers in memory at once; bounds memory."""
 
 
 class Part(BaseModel):
@@ -59,7 +56,7 @@ def answer_examples(
     done = {part.index: part.answer for part in read_finished_lines(parts, Part)}
     write_lines(parts, [Part(index=index, answer=answer) for index, answer in done.items()])
     tell(len(done))
-    for batch in batches(prompts, task.evaluate.batch_size, task.evaluate.max_new_tokens):
+    for batch in batches(prompts, task.evaluate.batch_size):
         if all(index in done for index in batch):
             continue
         answers = _answer_batch(
@@ -76,24 +73,14 @@ def answer_examples(
     return [done[index] for index in range(len(examples))]
 
 
-def batches(prompts: Sequence[Sized], most: int, new: int) -> Iterator[list[int]]:
+def batches(prompts: Sequence[Sized], most: int) -> list[list[int]]:
     """Indices of examples answered together: the longest prompts first, alike in length.
 
     Args:
         most: examples of a batch.
-        new: tokens of the longest answer.
     """
     order = sorted(range(len(prompts)), key=lambda index: (-len(prompts[index]), index))
-    batch: list[int] = []
-    for index in order:
-        longest = len(prompts[batch[0] if batch else index]) + new
-        full = len(batch) == most
-        if batch and (full or (len(batch) + 1) * longest > _TOKENS_HELD):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+    return [order[start : start + most] for start in range(0, len(order), most)]
 
 
 def _answer_batch(

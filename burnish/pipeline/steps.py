@@ -409,9 +409,9 @@ def local_engine(task: Task, chosen: BaseChoice, weights: Path | None = None) ->
     end = end_tokens(Path(chosen.path), load_tokenizer(Path(chosen.path)))
     release_memory()
     if weights is not None:
-        yield LocalEngine(load_tuned(chosen, task.train, weights), end)
+        yield LocalEngine(load_tuned(chosen, task.train, weights), end, own=True)
     else:
-        yield LocalEngine(load_model(chosen, task.train), end)
+        yield LocalEngine(load_model(chosen, task.train), end, own=True)
 
 
 def _size(chosen: BaseChoice) -> str:

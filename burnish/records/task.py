@@ -248,7 +248,9 @@ class EvaluateSettings(_Settings):
     """How the systems are compared on the sealed test split."""
 
     max_new_tokens: int = Field(256, ge=1, description="Longest answer, in tokens.")
-    batch_size: int = Field(32, ge=1, description="Answers written at once.")
+    batch_size: int = Field(
+        64, ge=1, description="Examples answered and kept together; a kill loses at most so many."
+    )
     resamples: int = Field(2000, ge=200, description="Bootstrap resamples per interval.")
     systems: tuple[SystemName, ...] = Field(
         ("zero-shot", "few-shot", "classic", "tuned"),

@@ -12,7 +12,7 @@ from tiny import FAMILIES, tiny_model
 from transformers import PreTrainedModel
 
 from burnish.chat.render import Encoded
-from burnish.engines import attention, rows
+from burnish.engines import attention, local, rows
 from burnish.engines.layout import KeyValues
 from burnish.engines.local import LocalEngine
 
@@ -177,7 +177,7 @@ def test_answers_equal_transformers_generate(family: str) -> None:
         )[0].tolist()
         wanted.append(ids[len(prompt) :])
     ends = [1, *range(3, 9)]
-    given = LocalEngine(model, ends).write(prompts, max_new_tokens=20)
+    given = LocalEngine(model, ends, own=True).write(prompts, max_new_tokens=20)
     for one, ids in zip(given, wanted, strict=True):
         stopped = ids[-1] in ends
         assert one.ids == (ids[:-1] if stopped else ids)
@@ -194,6 +194,37 @@ def test_answers_in_a_batch_equal_answers_alone_when_some_stop_early() -> None:
     alone = [stopping.write([prompt], max_new_tokens=24)[0] for prompt in prompts]
     assert together == alone
     assert any(one.stopped for one in together)
+
+
+def test_prompts_that_wait_take_the_rows_of_those_that_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompts = [[20 + (7 * at + place) % 60 for place in range(4 + at)] for at in range(24)]
+    engine = LocalEngine(tiny_model("llama", seed=1), [1, *range(3, 9)])
+    alone = [engine.write([prompt], max_new_tokens=12)[0] for prompt in prompts]
+    entered, sizes = [], []
+    enter, resize = KeyValues.enter, KeyValues.resize
+
+    def note_entering(self: KeyValues, lengths: list[int]) -> None:
+        entered.append(len(lengths))
+        enter(self, lengths)
+
+    def note_size(self: KeyValues, rows: int, length: int) -> None:
+        sizes.append(rows)
+        resize(self, rows, length)
+
+    monkeypatch.setattr(KeyValues, "enter", note_entering)
+    monkeypatch.setattr(KeyValues, "resize", note_size)
+    monkeypatch.setattr(local, "ENTER", 10)
+    inner = engine.model
+    token = KeyValues(inner.config, 0, 0, torch.float32, CPU).token_bytes
+    engine._held = 120 * token  # three of the longest, more of the others
+    assert engine.write(prompts, max_new_tokens=12) == alone
+    assert sum(entered) == 24
+    assert len(entered) > 4
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 3
+    assert sizes[-1] > 3
 
 
 def test_a_constraint_is_kept() -> None:
