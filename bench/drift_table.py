@@ -68,11 +68,13 @@ def show(folder: Path, rate: float, picture: Path | None) -> None:
             name: {trial: _delay(found[name]) for trial, found in alarms.items()}
             for name in (f"{drift} {size:g}" for drift, sizes in SIZES.items() for size in sizes)
         }
-    _print_delays(delays)
+    whole = {tool.title: delays[tool.title] for tool in TOOLS if tool.title in delays}
+    _print_delays(whole)
     _print_differences(delays)
     if picture:
-        _draw({title: delays[title] for title in (tool.title for tool in TOOLS)
-               if title in delays}, picture)  # fmt: skip
+        for title in ("Burnish, own level", "Burnish without probabilities"):
+            whole.pop(title, None)
+        _draw(whole, picture)
 
 
 def _read(path: Path) -> dict[str, Found]:
@@ -131,16 +133,14 @@ def _delay(alarms: NDArray[np.bool_]) -> int:
 
 
 def _print_delays(delays: Mapping[str, Mapping[str, Mapping[int, int]]]) -> None:
-    print(f"\nMedian delay in windows (share found within {LIMIT}; mean delay)\n")
+    print(f"\nMean delay in windows (share found within {LIMIT})\n")
     print("| drift, size | " + " | ".join(delays) + " |")
     print("|---" * (len(delays) + 1) + "|")
     for name in next(iter(delays.values())):
         cells = []
         for found in delays.values():
             values = np.array(list(found[name].values()))
-            median = np.median(values)
-            middle = f"{median:g}" if median <= LIMIT else "–"
-            cells.append(f"{middle} ({np.mean(values <= LIMIT):.0%}; {values.mean():.1f})")
+            cells.append(f"{values.mean():.1f} ({np.mean(values <= LIMIT):.0%})")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
@@ -178,7 +178,7 @@ def _draw(delays: Mapping[str, Mapping[str, Mapping[int, int]]], picture: Path) 
 
     figure, axes = pyplot.subplots(2, 4, figsize=(13, 6.2), sharey=True)
     flat = axes.ravel()
-    marks = dict(zip(delays, "ooosDDDDDPP", strict=True))
+    marks = dict(zip(delays, "osDDDDDPP", strict=False))
     for axis, (drift, sizes) in zip(flat, SIZES.items(), strict=False):
         for title, found in delays.items():
             means = [np.mean(list(found[f"{drift} {size:g}"].values())) for size in sizes]
