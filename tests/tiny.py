@@ -5,7 +5,15 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    BertTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content']"
@@ -81,4 +89,33 @@ def save_tiny_base(folder: Path, family: str = "llama") -> Path:
     """A model folder as save_pretrained writes it."""
     tiny_model(family).save_pretrained(str(folder))
     tiny_tokenizer().save_pretrained(str(folder))
+    return folder
+
+
+def save_tiny_encoder(folder: Path, labels: tuple[str, ...] = (), *, longest: int = 64) -> Path:
+    """The folder of a tiny random BERT of one token a letter; with labels it is a classifier."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    digits = "0123456789"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", *letters, *digits]
+    words += [f"##{letter}" for letter in letters + digits]
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        "bert",
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=longest,
+        initializer_range=0.5,  # apart enough for texts to matter
+    )
+    if labels:
+        config.id2label = dict(enumerate(labels))
+        config.label2id = {label: at for at, label in enumerate(labels)}
+        model = AutoModelForSequenceClassification.from_config(config)
+    else:
+        model = AutoModel.from_config(config)
+    model.save_pretrained(str(folder))
+    tokenizer = BertTokenizer(vocab={word: at for at, word in enumerate(words)})
+    tokenizer.save_pretrained(str(folder))
     return folder

@@ -12,7 +12,7 @@ from burnish.brief.methods import method_faults
 from burnish.brief.servers import server_faults
 from burnish.engines.server import at_server, read_server
 from burnish.errors import BriefError
-from burnish.records import METRICS, Task
+from burnish.records import METRICS, WRITTEN_KINDS, Task
 
 Contradiction = tuple[tuple[str, ...], str]
 """The keys involved, the one to show first, and a sentence: what was found, what was expected."""
@@ -25,7 +25,17 @@ def contradictions(task: Task | None) -> list[Contradiction]:
     if task is None:
         return []
     found: list[Contradiction] = []
-    for search in (_kind, _sources, _columns, _fractions, _prompt, _pass_mark, _systems, _lengths):
+    for search in (
+        _kind,
+        _sources,
+        _columns,
+        _fractions,
+        _prompt,
+        _pass_mark,
+        _systems,
+        _lengths,
+        _measures,
+    ):
         found += search(task)
     return [*found, *method_faults(task), *server_faults(task)]
 
@@ -229,6 +239,25 @@ def _systems(task: Task) -> Iterator[Contradiction]:
         yield (
             ("prompt.shots", "evaluate.systems"),
             f"`prompt.shots` is 0, but `evaluate.systems` has {shown[0]}; expected 1 or more.",
+        )
+
+
+def _measures(task: Task) -> Iterator[Contradiction]:
+    evaluate = task.evaluate
+    for name in ("bertscore", "nli"):
+        model = getattr(evaluate, name)
+        if model is not None and not model.strip():
+            yield (f"evaluate.{name}",), f"`evaluate.{name}` is blank; expected a model, or null."
+        elif model is not None and task.kind not in WRITTEN_KINDS:
+            yield (
+                (f"evaluate.{name}", "kind"),
+                f"`evaluate.{name}` is set, but `kind` is {task.kind}; it measures the answers of "
+                f"{_any_of(WRITTEN_KINDS)} alone.",
+            )
+    if evaluate.bertscore_layer is not None and evaluate.bertscore is None:
+        yield (
+            ("evaluate.bertscore_layer", "evaluate.bertscore"),
+            "`evaluate.bertscore_layer` is set, but `evaluate.bertscore` names no model.",
         )
 
 

@@ -230,7 +230,7 @@ def _shown_keys(
         if value != defaults[name]:
             shown.add(name)
         if isinstance(value, dict) and isinstance(defaults[name], dict):
-            shown |= {f"{name}.{leaf}" for leaf in value if value[leaf] != defaults[name][leaf]}
+            shown |= {f"{name}.{leaf}" for leaf in value if value[leaf] != defaults[name].get(leaf)}
     return shown
 
 

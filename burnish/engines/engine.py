@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from burnish.records import Message, Usage
 
 
@@ -66,3 +69,39 @@ class ChatEngine(Protocol):
 
         `json_schema` asks for answers of this form; a server that cannot write any leaves it be.
         """
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A text as the embeddings of its tokens.
+
+    Attributes:
+        vectors: float32 [tokens, size], each of length 1.
+        counted: [tokens]; False for the marks of begin and end.
+        cut: the text was longer than the model reads.
+    """
+
+    vectors: NDArray[np.float32]
+    counted: NDArray[np.bool_]
+    cut: bool = False
+
+
+class TokenEncoder(Protocol):
+    """Texts in, embeddings of their tokens out."""
+
+    def embed(self, texts: Sequence[str]) -> list[Embedded]:
+        """The tokens of every text, in the order of the texts."""
+
+
+class EntailmentModel(Protocol):
+    """Pairs of texts in, and whether the first entails or contradicts the second."""
+
+    @property
+    def room(self) -> int:
+        """Tokens that the two texts of a pair may have together."""
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text."""
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Probabilities of entailment and of contradiction, [pairs, 2]."""

@@ -23,7 +23,8 @@ HUB_METRICS = {
     "accuracy": "accuracy", "macro_f1": "f1", "micro_f1": "f1", "rouge1": "rouge",
     "rouge2": "rouge", "rougeL": "rouge", "rougeLsum": "rouge", "exact_match": "exact_match",
     "token_f1": "f1", "field_f1": "f1", "chrf": "chrf", "bleu": "bleu",
-    "perplexity": "perplexity",
+    "perplexity": "perplexity", "bertscore_f1": "bertscore", "bertscore_precision": "bertscore",
+    "bertscore_recall": "bertscore",
 }  # fmt: skip
 """Ids of metrics on the hub; a metric without one keeps its own name."""
 

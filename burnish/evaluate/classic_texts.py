@@ -37,7 +37,7 @@ _KINDS = (
 
 def lead(example: Example) -> str:
     """The first `LEAD` sentences of the longest input."""
-    return " ".join(_sentences(_longest(example))[:LEAD])
+    return " ".join(sentences_of(_longest(example))[:LEAD])
 
 
 def rank(example: Example) -> str:
@@ -46,7 +46,7 @@ def rank(example: Example) -> str:
     Two sentences are linked by their shared words over the logarithms of their lengths; a sentence
     counts as much as those that link to it.
     """
-    sentences = _sentences(_longest(example))[:MOST_SENTENCES]
+    sentences = sentences_of(_longest(example))[:MOST_SENTENCES]
     if len(sentences) <= LEAD:
         return " ".join(sentences)
     words = [Counter(_WORD.findall(sentence.lower())) for sentence in sentences]
@@ -68,7 +68,7 @@ def rank(example: Example) -> str:
 def sentence(example: Example) -> str:
     """The sentence of the longest input that shares most words with the rest of the input."""
     question = set(_WORD.findall(_rest(example).lower()))
-    sentences = _sentences(_longest(example))
+    sentences = sentences_of(_longest(example))
     return max(sentences, key=lambda text: len(question & set(_WORD.findall(text.lower()))))
 
 
@@ -121,5 +121,6 @@ def _longest(example: Example) -> str:
     return max(parts_of(example), key=len, default="")
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text, and its lines; by their ends alone, so that "Dr. X" is two."""
     return [each.strip() for each in _SENTENCE.split(text) if each.strip()]

@@ -48,6 +48,7 @@ def assemble(
     answers: Mapping[str, Sequence[Answer]],
     examples: Sequence[Example],
     descriptions: Mapping[str, str],
+    by_models: Mapping[str, Mapping[str, Measured]] | None = None,
 ) -> Comparison:
     """Scores, paired differences and the verdict of all systems on the same examples.
 
@@ -59,6 +60,7 @@ def assemble(
         labels: the label set (classify).
         answers: system → one answer per example, in the order of `examples`; needs "tuned".
         descriptions: system → what it is, in a sentence.
+        by_models: system → metrics that a model measured; the verdict does not heed them.
 
     Raises:
         EvaluationError: no tuned system; the pass mark names a system that was not measured; or as
@@ -70,7 +72,10 @@ def assemble(
             "was measured.",
             hint="add tuned to evaluate.systems in burnish.yaml",
         )
-    measured = {name: measure(task, labels, written, examples) for name, written in answers.items()}
+    measured = {
+        name: measure(task, labels, written, examples, (by_models or {}).get(name))
+        for name, written in answers.items()
+    }
     systems = tuple(
         _result(task, labels, name, descriptions[name], measured[name], answers[name], examples)
         for name in answers

@@ -18,6 +18,7 @@ from burnish.evaluate.compared import MakeChatEngine, ask_compared
 from burnish.evaluate.faithfulness import KINDS as FAITHFUL_KINDS
 from burnish.evaluate.faithfulness import doubted_spans
 from burnish.evaluate.forgetting import measure_forgetting, warned
+from burnish.evaluate.model_metrics import MeasuringModels, measure_by_models
 from burnish.evaluate.pages import write_pages
 from burnish.evaluate.reliability import measure_reliability
 from burnish.evaluate.seeds import seed_spread
@@ -60,12 +61,14 @@ def evaluate(
     compared_engine_of: MakeChatEngine,
     renderer: MessageRenderer,
     progress: Progress,
+    measuring: MeasuringModels | None = None,
     hub_id: str = "",
 ) -> Report:
     """Answer the test split with every system, compare, and complete a started report.
 
     Args:
         renderer: a `Renderer`, unless every engine takes messages.
+        measuring: the models that the brief names to measure answers.
         hub_id: the base on the hub, for the model card; "" where it has no place there.
 
     Raises:
@@ -124,13 +127,20 @@ def evaluate(
             renderer,
             lambda name: progress(Event("evaluate", f"{name} answers general prompts")),
         )
+    by_models, models = measure_by_models(
+        measuring or MeasuringModels(),
+        answers,
+        examples,
+        lambda name, done, total: progress(Event("evaluate", name, done, total)),
+    )
     progress(Event("evaluate", "comparing"))
-    compared = assemble(task, dataset.labels, answers, examples, descriptions)
+    compared = assemble(task, dataset.labels, answers, examples, descriptions, by_models)
     lines = _lines(task, examples, answers, compared.per_example)
     write_lines(folder / "answers.jsonl", lines)
     if usage:
         write_lines(folder / "usage.jsonl", _usage_lines(examples, usage))
     fields = {
+        "measuring": models,
         "prompt_hash": run.prompt_hash,
         "n": len(examples),
         "systems": tuple(

@@ -7,7 +7,7 @@ Reads answers and examples; writes nothing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -29,16 +29,21 @@ from burnish.records import METRICS, Answer, Example, Task
 
 
 def measure(
-    task: Task, labels: tuple[str, ...], answers: Sequence[Answer], examples: Sequence[Example]
+    task: Task,
+    labels: tuple[str, ...],
+    answers: Sequence[Answer],
+    examples: Sequence[Example],
+    by_models: Mapping[str, Measured] | None = None,
 ) -> dict[str, Measured]:
     """Every metric of `METRICS[task.kind]`, and what stands beside them.
 
-    That is "faithfulness" (summarize and answer), and "perplexity" where every answer has its
-    `nll`.
+    That is "faithfulness" (summarize and answer), `by_models`, and "perplexity" where every answer
+    has its `nll`.
 
     Args:
         labels: the label set (classify); empty for other kinds.
         answers: one per example, in the order of `examples`; only `text`, `nll`, `tokens` are read.
+        by_models: as `burnish.evaluate.model_metrics` measured the same answers.
 
     Raises:
         EvaluationError: no examples; an example without a reference or with a label outside the
@@ -72,6 +77,7 @@ def measure(
     chosen: dict[str, Measured] = {name: found[name] for name in METRICS[task.kind]}
     if task.kind in FAITHFUL_KINDS:
         chosen["faithfulness"] = measure_faithfulness(written, examples)
+    chosen |= by_models or {}
     perplexity = _perplexity(answers)
     return chosen if perplexity is None else {**chosen, "perplexity": perplexity}
 

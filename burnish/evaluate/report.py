@@ -33,7 +33,7 @@ from burnish.records import (
     Task,
 )
 
-LOWER_IS_BETTER = frozenset({"perplexity"})
+LOWER_IS_BETTER = frozenset({"contradicted", "perplexity"})
 MOST_LABELS_IN_MATRIX = 12
 MOST_CONFUSIONS = 20
 MOST_SLICES = 40
@@ -155,7 +155,7 @@ def _best(report: Report) -> set[tuple[str, str]]:
 
 
 def _number(value: float, metric: str = "") -> str:
-    return f"{value:.1f}" if metric in LOWER_IS_BETTER else f"{value:.3f}"
+    return f"{value:.1f}" if metric == "perplexity" else f"{value:.3f}"
 
 
 def _interval(score: Score | Difference) -> str:

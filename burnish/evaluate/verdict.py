@@ -30,6 +30,8 @@ METRIC_NAMES = {
     "exact_match": "Exact match", "token_f1": "Token F1",
     "valid_json": "Valid JSON", "field_f1": "Field F1",
     "chrf": "chrF", "bleu": "BLEU",
+    "bertscore_f1": "BERTScore F1", "bertscore_precision": "BERTScore precision",
+    "bertscore_recall": "BERTScore recall",
 }  # fmt: skip
 """Metrics as the head of a sentence spells them."""
 

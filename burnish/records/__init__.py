@@ -89,6 +89,7 @@ from burnish.records.steps import (
     Decision,
     Difference,
     LabelScore,
+    MeasuringModel,
     Opening,
     ProviderJob,
     Report,
@@ -106,6 +107,7 @@ from burnish.records.table import Table
 from burnish.records.task import (
     CLEANING_RULES,
     METRICS,
+    WRITTEN_KINDS,
     CheckSettings,
     CleaningRule,
     CompareSettings,
@@ -143,6 +145,7 @@ from burnish.records.watch_settings import Auto, HistorySettings, RetuneSettings
 __all__ = [
     "CLEANING_RULES",
     "METRICS",
+    "WRITTEN_KINDS",
     "Abstention",
     "Action",
     "Against",
@@ -208,6 +211,7 @@ __all__ = [
     "LabelScore",
     "LicenceVerdict",
     "Machine",
+    "MeasuringModel",
     "MemoryEstimate",
     "Message",
     "Method",

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from burnish.records.finding import FindingKind
 from burnish.records.forgetting import Forgetting
@@ -295,10 +295,29 @@ class Opening(_Part):
     dataset_hash: str
 
 
+class MeasuringModel(_Part):
+    """A model that the brief names to measure written answers.
+
+    Attributes:
+        name: as the brief has it.
+        revision: the commit on the hub, where it came from there.
+        layer: bertscore; the hidden layer that was compared, counted from 1.
+        cut: bertscore; texts that were longer than it reads, and were cut there.
+    """
+
+    measure: Literal["bertscore", "nli"]
+    name: str
+    revision: str | None
+    weights_sha256: str
+    layer: int | None = None
+    cut: int = 0
+
+
 class Report(Record):
     """Every system on the same sealed examples, and the verdict.
 
     Attributes:
+        measuring: the models that measured answers; none unless the brief names one.
         openings: every time the test split was opened so far, this one included.
         forgetting: the tuned model against its base on general texts and prompts.
         slices: the tuned system on parts of the test split, worst first.
@@ -318,6 +337,7 @@ class Report(Record):
     metric: str
     pass_mark: PassMark
     settings: EvaluateSettings
+    measuring: tuple[MeasuringModel, ...] = Field((), exclude_if=lambda models: not models)
     prompt_hash: str = ""
     n: int = 0
     systems: tuple[SystemResult, ...] = ()

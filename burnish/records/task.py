@@ -40,6 +40,8 @@ METRICS: dict[TaskKind, tuple[MetricName, ...]] = {
 }
 """The metrics of each kind of task; the first is the default primary metric."""
 
+WRITTEN_KINDS: tuple[TaskKind, ...] = ("summarize", "answer", "generate")
+"""Kinds of task whose answers are free text."""
 
 Columns = Annotated[
     tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
@@ -270,6 +272,25 @@ class EvaluateSettings(_Settings):
     )
     search_examples: int = Field(
         40, ge=5, description="Validation examples on which prompts are compared."
+    )
+    bertscore: str | None = Field(
+        None,
+        description="Encoder that measures BERTScore of written answers: a folder or hub id, such "
+        "as FacebookAI/roberta-large.",
+        exclude_if=lambda model: model is None,
+    )
+    bertscore_layer: int | None = Field(
+        None,
+        ge=1,
+        description="Layer whose embeddings BERTScore compares; null is bert_score's own for the "
+        "models it knows, and the last for others.",
+        exclude_if=lambda layer: layer is None,
+    )
+    nli: str | None = Field(
+        None,
+        description="Model that says which sentences of a written answer its input entails or "
+        "contradicts: a folder or hub id of a classifier with these labels.",
+        exclude_if=lambda model: model is None,
     )
 
 
