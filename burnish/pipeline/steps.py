@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BriefError
 from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
+from burnish.pipeline.harness import harness_of, own_tasks
 from burnish.pipeline.servers import compared_engine, refuse_unready
 from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
 from burnish.pipeline.tuning import make_run, preview
@@ -177,6 +178,7 @@ def run_evaluate(
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
         refuse_unready(task)
+        harness_of(workspace, task)  # refuses what cannot be asked, before hours of work
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = make_run(workspace, task, dataset, chosen, False, tell)
@@ -188,6 +190,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
         refuse_unready(task)
+        harness_of(workspace, task)  # refuses what cannot be asked, before hours of work
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
@@ -311,9 +314,12 @@ def evaluate_run(
         "compare": [one.model_dump(mode="json", include=_COMPARED) for one in task.compare],
         "parents": parents,
     }
+    if own := own_tasks(workspace, task):
+        depends["harness_tasks"] = own
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
         return skip(found, "evaluate", _decision(found), progress)
+    harness = harness_of(workspace, task)
     told = "loading the base" if tuned.provider is None else f"asking {tuned.provider.host}"
     progress(Event("evaluate", told))
     from burnish.evaluate.evaluation import evaluate as compare
@@ -336,6 +342,7 @@ def evaluate_run(
             renderer=_renderer(task, chosen),
             progress=progress,
             hub_id=hub_id_of(workspace, chosen),
+            harness=harness,
         )
     for fault in _tell_trackers(workspace, tuned, done):
         progress(Event("evaluate", fault, notice=True))
