@@ -2,8 +2,9 @@
 
     python bench/forgetting.py WORKSPACE
 
-Compares the newest complete run of the workspace with its base on the general set, prints the
-figures and the prompts lost and gained, and the processor seconds of each model, loading included.
+Compares the newest complete run of the workspace with its base on the general set and on the tasks
+of `evaluate.harness`, prints the figures and the prompts lost and gained, and the processor seconds
+of each model, loading included.
 """
 
 import sys
@@ -12,6 +13,7 @@ import time
 from burnish.evaluate.forgetting import measure_forgetting
 from burnish.evaluate.general_set import INSTRUCTIONS
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.harness import harness_of
 from burnish.pipeline.stepping import task_of
 from burnish.pipeline.steps import _engine
 from burnish.records import BaseChoice, Run
@@ -30,6 +32,7 @@ def main(folder: str) -> None:
         lambda system: _engine(workspace, task, base, run, system),
         renderer_of(task, base),
         lambda name: began.setdefault(name, time.process_time()),
+        harness_of(workspace, task),
     )
     end = time.process_time()
     if found is None:
@@ -46,6 +49,11 @@ def main(folder: str) -> None:
         f"{found.tuned_passed}, p = {found.p_value:.3f}"
     )
     print(f"lost: {', '.join(found.lost) or 'none'}; gained: {', '.join(found.gained) or 'none'}")
+    for each in found.harness:
+        print(
+            f"{each.task}, {each.metric} of {each.n}: base {each.base:.3f}, tuned "
+            f"{each.tuned:.3f}, {each.difference:+.3f} [{each.low:+.3f}, {each.high:+.3f}]"
+        )
     print(found.warning or "no warning")
     print(
         f"base {began['tuned'] - began['zero-shot']:.1f} s of processor time, "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import get_args
 from urllib.parse import urlsplit
 
-from burnish.engines.server import read_server
+from burnish.engines.server import at_server, read_server
 from burnish.errors import BriefError
 from burnish.records import SystemName, Task
 
@@ -47,6 +47,12 @@ def server_faults(task: Task) -> Iterator[tuple[tuple[str, ...], str]]:
             read_server(compared.model, compared)
         except BriefError as error:
             yield ("compare",), f"`{key}`: {error.message} To mend it, {error.hint}."
+    if task.evaluate.harness and at_server(task.base):
+        yield (
+            ("evaluate.harness", "base"),
+            "`evaluate.harness` names tasks, but `base` is at a server, which gives no "
+            "probabilities; expected a base on this machine, or no tasks.",
+        )
     if task.history.mlflow and _holds_secrets(task.history.mlflow):
         # The value itself is not shown: a terminal's history is no place for it either.
         yield (

@@ -1,6 +1,7 @@
 """What evaluation asks of an engine, so that a model, a server and a fake are alike to it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -41,6 +42,14 @@ class Engine(Protocol):
 
     def losses(self, prompts: Sequence[list[int]], references: Sequence[list[int]]) -> list[float]:
         """Negative log-likelihood of each prompt's reference, nats, summed over its tokens."""
+
+
+@runtime_checkable
+class ModelEngine(Protocol):
+    """An engine whose model is a transformers model in this process."""
+
+    def stock(self) -> AbstractContextManager[Any]:
+        """The model itself, for callers that know no rows."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The local engine: a transformers model, with or without an adapter, answering in rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -47,6 +48,7 @@ class LocalEngine:
         self.model = model.eval()
         inner = model.get_base_model() if isinstance(model, PeftModel) else model
         self._inner = cast(PreTrainedModel, inner)
+        self._stock = self._inner.config._attn_implementation
         self._in_rows = use_rows(self._inner)
         self._held = max(LEAST_HELD, _size(self._inner) // 2)
         if own:
@@ -145,6 +147,16 @@ class LocalEngine:
             inputs |= {"position_ids": row.position_ids.to(self._device), "layout": row.layout}
         found = self.model(**inputs).logits[0, row.places.to(self._device)]
         return cast(torch.Tensor, found.float().cpu())
+
+    @contextmanager
+    def stock(self) -> Iterator[PreTrainedModel | PeftModel]:
+        """The model with its own attention, for callers that pad and know no rows."""
+        self._inner.set_attn_implementation(self._stock)
+        try:
+            yield self.model
+        finally:
+            if self._in_rows:
+                use_rows(self._inner)
 
     def _row_losses(self, row: Row) -> torch.Tensor:
         if self._in_rows:

@@ -12,6 +12,7 @@ from functools import partial
 
 from burnish.chat.messages import MessageRenderer
 from burnish.chat.render import Renderer
+from burnish.engines.harness import Harness
 from burnish.errors import EvaluationError
 from burnish.evaluate.compare import assemble
 from burnish.evaluate.compared import MakeChatEngine, ask_compared
@@ -63,6 +64,7 @@ def evaluate(
     progress: Progress,
     measuring: MeasuringModels | None = None,
     hub_id: str = "",
+    harness: Harness | None = None,
 ) -> Report:
     """Answer the test split with every system, compare, and complete a started report.
 
@@ -70,6 +72,7 @@ def evaluate(
         renderer: a `Renderer`, unless every engine takes messages.
         measuring: the models that the brief names to measure answers.
         hub_id: the base on the hub, for the model card; "" where it has no place there.
+        harness: tasks that base and tuned model answer too.
 
     Raises:
         EvaluationError: prompts render otherwise than in training.
@@ -120,12 +123,14 @@ def evaluate(
     for name, model in compared_models.items():
         answers[name], descriptions[name], usage[name] = model
     forgetting = None
-    if task.evaluate.forgetting and isinstance(renderer, Renderer):
+    if (task.evaluate.forgetting or harness) and isinstance(renderer, Renderer):
+        asked = "general prompts" + (" and the harness's tasks" if harness else "")
         forgetting = measure_forgetting(
             task,
             engine_of,
             renderer,
-            lambda name: progress(Event("evaluate", f"{name} answers general prompts")),
+            lambda name: progress(Event("evaluate", f"{name} answers {asked}")),
+            harness,
         )
     by_models, models = measure_by_models(
         measuring or MeasuringModels(),

@@ -1,10 +1,11 @@
 """Forgetting: what the tuned model lost of what its base could do before.
 
 Both answer the prompts of the general set and are scored on its texts, without the task's
-instruction. Perplexity is over texts as they stand, each after its first token. A brief is warned
-where perplexity rose by more than it allows, or where fewer prompts are answered as asked and
-chance does not explain it. The verdict stays what it is: a specialist may forget what it is never
-asked, but its owner should know.
+instruction. Perplexity is over texts as they stand, each after its first token. Where the brief
+names tasks of lm-evaluation-harness, both answer these too. A brief is warned where perplexity rose
+by more than it allows, where fewer prompts are answered as asked and chance does not explain it, or
+where a task's loss lies beyond what is allowed. The verdict stays what it is: a specialist may
+forget what it is never asked, but its owner should know.
 
 Reads engines; writes nothing.
 """
@@ -17,12 +18,15 @@ import numpy as np
 
 from burnish.chat.render import Renderer
 from burnish.engines.engine import ChatEngine, Engine
+from burnish.engines.harness import Harness, Scored
 from burnish.evaluate.general_set import INSTRUCTIONS, LONGEST, TEXTS
+from burnish.evaluate.harness_tasks import compare_tasks, lost_tasks
 from burnish.evaluate.measured import Array
 from burnish.evaluate.significance import mcnemar
 from burnish.evaluate.statistics import paired_margin
 from burnish.evaluate.systems import MakeEngine
 from burnish.records import (
+    EvaluateSettings,
     Example,
     Forgetting,
     Message,
@@ -34,19 +38,31 @@ from burnish.records import (
 
 
 class _Kept(NamedTuple):
-    """What one model does on the general set: nats and tokens [texts, 2], passed [prompts]."""
+    """What one model does on the general set: nats and tokens [texts, 2], passed [prompts].
+
+    And on each task of lm-evaluation-harness.
+    """
 
     losses: Array
     passed: list[bool]
+    tasks: dict[str, Scored] = {}
 
 
 def measure_forgetting(
-    task: Task, engine_of: MakeEngine, renderer: Renderer, tell: Callable[[str], None]
+    task: Task,
+    engine_of: MakeEngine,
+    renderer: Renderer,
+    tell: Callable[[str], None],
+    harness: Harness | None = None,
 ) -> Forgetting | None:
     """The tuned model against its base; None where an engine does not score, as at a provider.
 
     Args:
         tell: called with the name of the model that is at work.
+        harness: further tasks to ask both.
+
+    Raises:
+        EvaluationError: the harness stops at one of its tasks.
     """
     bare = task.model_copy(update={"prompt": PromptSettings()})
     kept: list[_Kept] = []
@@ -56,8 +72,11 @@ def measure_forgetting(
         with engine_of(system) as engine:
             if isinstance(engine, ChatEngine):
                 return None
-            kept.append(_keep(engine, renderer.for_task(bare), task.evaluate.batch_size))
-    return compare_kept(task, *kept)
+            found = _keep(engine, renderer.for_task(bare), task.evaluate.batch_size)
+            tasks = harness.answer(engine, renderer.tokenizer) if harness else {}
+            kept.append(found._replace(tasks=tasks))
+    version = harness.version if harness else ""
+    return compare_kept(task, *kept).model_copy(update={"harness_version": version})
 
 
 def compare_kept(task: Task, base: _Kept, tuned: _Kept) -> Forgetting:
@@ -86,9 +105,10 @@ def compare_kept(task: Task, base: _Kept, tuned: _Kept) -> Forgetting:
         lost=lost,
         gained=gained,
         p_value=mcnemar(len(lost), len(gained)),
+        harness=compare_tasks(task, base.tasks, tuned.tasks),
         warning="",
     )
-    return found.model_copy(update={"warning": _warning(found, task.evaluate.most_forgetting)})
+    return found.model_copy(update={"warning": _warning(found, task.evaluate)})
 
 
 def warned(verdict: Verdict, found: Forgetting | None) -> Verdict:
@@ -131,14 +151,14 @@ def _mean_loss(sums: Array) -> Array:
     return result
 
 
-def _warning(found: Forgetting, most: float) -> str:
+def _warning(found: Forgetting, settings: EvaluateSettings) -> str:
     faults: Sequence[str] = [
         *(
             [
                 f"perplexity on general texts rose from {found.base_perplexity:.1f} to "
                 f"{found.tuned_perplexity:.1f}"
             ]
-            if found.rise > most
+            if found.rise > settings.most_forgetting
             else []
         ),
         *(
@@ -149,5 +169,6 @@ def _warning(found: Forgetting, most: float) -> str:
             if len(found.lost) > len(found.gained) and found.p_value < 0.05
             else []
         ),
+        *lost_tasks(found.harness, settings.most_harness_loss),
     ]
     return f"It has forgotten more than allowed: {', and '.join(faults)}." if faults else ""

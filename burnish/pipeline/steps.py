@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from burnish.errors import BriefError
 from burnish.pipeline.data import BaseOf, make_data, measure_fit, renderer_of
+from burnish.pipeline.harness import harness_of, own_tasks
 from burnish.pipeline.measuring import find_measuring, fingerprints, measuring_models
 from burnish.pipeline.servers import compared_engine, refuse_unready
 from burnish.pipeline.stepping import files_of, relative, skip, step, task_of
@@ -178,7 +179,7 @@ def run_evaluate(
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
         refuse_unready(task)
-        find_measuring(workspace, task)
+        _refuse_unmeasurable(workspace, task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), False, tell)
         chosen = _base(workspace, task, False, tell)
         tuned = make_run(workspace, task, dataset, chosen, False, tell)
@@ -190,7 +191,7 @@ def run(workspace: Workspace, *, force: bool = False, progress: Progress | None 
     with workspace.locked():
         task, tell = task_of(workspace), progress or silent
         refuse_unready(task)
-        find_measuring(workspace, task)
+        _refuse_unmeasurable(workspace, task)
         dataset = make_data(workspace, task, _base_of(workspace, task, tell), force, tell)
         chosen = _base(workspace, task, force, tell)
         measure_fit(workspace, task, dataset, lambda: chosen, tell)
@@ -213,6 +214,12 @@ _COMPARED = {"name", "model", "shots"}
 """What of a compared model the report depends on; a new price is not worth asking all again."""
 _DEMO = {"epochs": 1, "train.learning_rate": 1e-3, "evaluate.max_new_tokens": 96}
 """What makes the demo fit into minutes on two cores."""
+
+
+def _refuse_unmeasurable(workspace: Workspace, task: Task) -> None:
+    """Refuse before hours of work what evaluation could not be measured with."""
+    find_measuring(workspace, task)
+    harness_of(workspace, task)
 
 
 def data_of(workspace: Workspace, task: Task, progress: Progress) -> Dataset:
@@ -316,10 +323,13 @@ def evaluate_run(
     }
     if files := fingerprints(task):
         depends["measuring"] = files
+    if own := own_tasks(workspace, task):
+        depends["harness_tasks"] = own
     inputs_hash = canonical_hash(depends)
     if not force and (found := workspace.find_complete(Report, inputs_hash)):
         return skip(found, "evaluate", _decision(found), progress)
     measuring = find_measuring(workspace, task)
+    harness = harness_of(workspace, task)
     told = "loading the base" if tuned.provider is None else f"asking {tuned.provider.host}"
     progress(Event("evaluate", told))
     from burnish.evaluate.evaluation import evaluate as compare
@@ -343,6 +353,7 @@ def evaluate_run(
             progress=progress,
             measuring=measuring_models(task, measuring),
             hub_id=hub_id_of(workspace, chosen),
+            harness=harness,
         )
     for fault in _tell_trackers(workspace, tuned, done):
         progress(Event("evaluate", fault, notice=True))

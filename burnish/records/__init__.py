@@ -6,7 +6,7 @@ from burnish.records.event import Event, Progress, silent
 from burnish.records.example import Dropped, Example, Message, Role
 from burnish.records.export import Bounds, Export, ExportForm, Parity
 from burnish.records.finding import Action, Change, Finding, FindingKind, Review
-from burnish.records.forgetting import Forgetting
+from burnish.records.forgetting import Forgetting, HarnessScore
 from burnish.records.gathering import CallerDoubt, CallerHabit, Gathering, Taken
 from burnish.records.history import (
     Answering,
@@ -203,6 +203,7 @@ __all__ = [
     "Gauge",
     "Git",
     "Graded",
+    "HarnessScore",
     "History",
     "HistorySettings",
     "JudgeReport",

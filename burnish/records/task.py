@@ -265,6 +265,21 @@ class EvaluateSettings(_Settings):
     most_forgetting: float = Field(
         0.25, ge=0, description="Rise of perplexity on general texts, as a share, that is allowed."
     )
+    harness: tuple[str, ...] = Field(
+        (),
+        description="Tasks of EleutherAI's lm-evaluation-harness, such as arc_easy, that base and "
+        "tuned model answer too. Naming one is forgetting: true.",
+    )
+    harness_limit: int = Field(200, ge=1, description="Examples of each such task: its first.")
+    harness_tasks: str | None = Field(
+        None, description="Folder of tasks of your own, as YAML files in the harness's form."
+    )
+    most_harness_loss: float = Field(
+        0.02,
+        ge=0,
+        description="Loss on such a task, in the units of its metric, that is allowed; the 95% "
+        "interval must lie beyond it for a warning.",
+    )
     search: bool = Field(
         False,
         description="Choose the number of worked examples on validation, among 1, 3, 5, 8 and "
