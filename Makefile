@@ -38,6 +38,7 @@ bench: .venv/.installed-dev
 	@if [ -d "$$BURNISH_DATA" ]; then for name in label_errors personal_data balance leaks \
 	    false_alarms poisoned_feedback watch_scale replay; do \
 	  echo "bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done; \
+	  for part in write burnish table; do $(BIN)/python bench/drift_power.py $$part || exit 1; done; \
 	else echo "BURNISH_DATA names no folder: benches on real data are left out"; fi
 	$(BIN)/python bench/memory.py
 	$(BIN)/python bench/scale.py
