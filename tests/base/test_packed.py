@@ -1,5 +1,6 @@
 """A base in 4 bits: what is not packed lets go of the file that packing has read."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ def test_a_packed_base_keeps_no_file_mapped(tiny_base: Path, tmp_path: Path) -> 
     pytest.importorskip("bitsandbytes")
     if not Path("/proc/self/maps").exists():
         pytest.skip("only Linux tells what is mapped")
+    own = shutil.copytree(tiny_base, tmp_path / "base")  # other tests may have theirs mapped
     workspace = Workspace(tmp_path)
-    fields = {"name": str(tiny_base), **EMPTY}
+    fields = {"name": str(own), **EMPTY}
     record = workspace.start(BaseChoice, "0" * 64, parents={}, seed=0, fields=fields)
     base = choose(workspace, record)
     settings = TrainSettings(method="qlora", device="cpu", dtype="float32")

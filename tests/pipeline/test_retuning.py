@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from burnish import pipeline
 from burnish.brief.file import read_brief
 from burnish.errors import DataError, EvaluationError, RetuneError, ServingError
-from burnish.pipeline.retune.rollout import read_stage_decisions, under_way
+from burnish.pipeline.retune.rollout import advance, read_stage_decisions, under_way
 from burnish.records import Dataset, Deployment, Report, Retune, Run
 from burnish.store import Workspace
 from burnish.store.database import OpeningRow, connect
@@ -205,7 +205,7 @@ def test_a_better_run_gets_its_first_requests_once(
     assert done.hash == here.records(Retune)[-1].hash == after.records(Retune)[-1].hash
     assert pipeline.run_retune(here).promoted == done.promoted
     pipeline.rollback(here, reason="a hunch")
-    pipeline.rollout.advance(here)
+    advance(here)
     assert under_way(here) is None
     here.write(done.model_copy(update={"promoted": ""}))  # as if killed before it was written down
     assert pipeline.run_retune(here).promoted == done.promoted
