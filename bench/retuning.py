@@ -41,61 +41,68 @@ class Ended(NamedTuple):
     canary: int
 
 
-Asked = Callable[[random.Random, int, bool], Request]
+Ask = Callable[[random.Random, int, bool], Request]
 """Chance, number of the request and whether the new run answers → the request."""
+Traffic = Callable[[random.Random], Callable[[float], Iterator[Request]]]
+"""Chance → the new run's share → the requests of a stage, one after the other."""
 
 
-def steady(errors: float, feedback: float, times: float = 1.0) -> Asked:
+def independent(ask: Ask) -> Traffic:
+    """Each request goes to the new run or not, whoever asks."""
+
+    def begin(chance: random.Random) -> Callable[[float], Iterator[Request]]:
+        def stage(share: float) -> Iterator[Request]:
+            at = chance.randrange(1000)
+            while True:
+                yield ask(chance, at, chance.random() < share)
+                at += 1
+
+        return stage
+
+    return begin
+
+
+def steady(errors: float, feedback: float, times: float = 1.0) -> Traffic:
     """Independent requests; the new run has `times` as many of both events."""
 
     def ask(chance: random.Random, at: int, new: bool) -> Request:
         more = times if new else 1.0
         return Request(new, "", chance.random() < errors * more, chance.random() < feedback * more)
 
-    return ask
+    return independent(ask)
 
 
-def bursts(errors: float) -> Asked:
+def bursts(errors: float) -> Traffic:
     """Both runs fail twenty times as often in 100 of every 1,000 requests."""
 
     def ask(chance: random.Random, at: int, new: bool) -> Request:
         rate = errors * (20 if at % 1000 < 100 else 1)
         return Request(new, "", chance.random() < min(rate, 1.0), chance.random() < 0.03)
 
-    return ask
+    return independent(ask)
 
 
-def users(unlucky: float) -> Asked:
+def users(unlucky: float) -> Traffic:
     """200 users who name themselves; for some of them every request fails, whoever answers."""
-
-    def ask(chance: random.Random, at: int, new: bool) -> Request:
-        raise NotImplementedError  # who answers depends on the user: see `requests`
-
-    ask.unlucky = unlucky  # type: ignore[attr-defined]
-    return ask
-
-
-def requests(ask: Asked, share: float, chance: random.Random) -> Iterator[Request]:
-    """A stage's requests, one after the other."""
-    unlucky = getattr(ask, "unlucky", None)
     places = [random.Random(f"place {user}").random() for user in range(200)]
-    shift = getattr(ask, "shift", 0.0)
-    at = chance.randrange(1000)
-    while True:
-        if unlucky is None:
-            yield ask(chance, at, chance.random() < share)
-        else:
-            user = chance.randrange(200)
-            new = (places[user] + shift) % 1.0 < share
-            yield Request(new, str(user), user < 200 * unlucky, chance.random() < 0.03)
-        at += 1
+
+    def begin(chance: random.Random) -> Callable[[float], Iterator[Request]]:
+        shift = chance.random()
+
+        def stage(share: float) -> Iterator[Request]:
+            while True:
+                user = chance.randrange(200)
+                new = (places[user] + shift) % 1.0 < share
+                yield Request(new, str(user), user < 200 * unlucky, chance.random() < 0.03)
+
+        return stage
+
+    return begin
 
 
-def rollout(ask: Asked, seed: int, *, stages: tuple[float, ...] = SETTINGS.stages) -> Ended:
+def rollout(traffic: Traffic, seed: int, *, stages: tuple[float, ...] = SETTINGS.stages) -> Ended:
     """One roll-out to its end."""
-    chance = random.Random(seed)
-    if hasattr(ask, "unlucky"):
-        ask.shift = chance.random()  # type: ignore[attr-defined]
+    requests = traffic(random.Random(seed))
     earlier: list[Stage] = []
     n, done, mine = SETTINGS.stage_requests, 0, 0
     held = stages[-1] < 1
@@ -104,7 +111,7 @@ def rollout(ask: Asked, seed: int, *, stages: tuple[float, ...] = SETTINGS.stage
         tally = Tally(share, n)
         for one in before[-5 * n :] if share == 1 else ():
             tally.add(one)
-        source = requests(ask, share, chance)
+        source = requests(share)
         while True:
             for _ in range(LOOK):
                 one = next(source)
@@ -125,11 +132,10 @@ def rollout(ask: Asked, seed: int, *, stages: tuple[float, ...] = SETTINGS.stage
     raise AssertionError("the last stage goes no further")
 
 
-def fixed_test(ask: Asked, seed: int, level: float) -> bool:
+def fixed_test(traffic: Traffic, seed: int, level: float) -> bool:
     """Whether Fisher's test on the first stage's requests, made at every look, takes it back."""
-    chance = random.Random(seed)
     counts = {True: [0, 0], False: [0, 0]}
-    source = requests(ask, SETTINGS.stages[0], chance)
+    source = traffic(random.Random(seed))(SETTINGS.stages[0])
     while counts[True][1] < SETTINGS.stage_requests:
         for _ in range(LOOK):
             one = next(source)
@@ -177,8 +183,8 @@ def whole(n: int) -> None:
             print(told(f"  errors and feedback {rate:.0%}, {times:g} times", ended), flush=True)
     ended = [rollout(steady(0.0, 0.0), seed) for seed in range(20)]
     print(told("  no errors at all", ended))
-    broken = [rollout(lambda chance, at, new: Request(new, "", new, False), s) for s in range(n)]
-    print(told("  every answer of it fails", broken))
+    broken = independent(lambda chance, at, new: Request(new, "", new, False))
+    print(told("  every answer of it fails", [rollout(broken, s) for s in range(n)]))
 
 
 def delays(n: int) -> None:
