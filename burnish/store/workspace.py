@@ -279,7 +279,7 @@ class Workspace:
                     "inputs_hash": inputs_hash,
                     "parents": parents,
                     "seed": seed,
-                    "started_at": now(),
+                    "started_at": now("microseconds"),
                     "packages": _packages(),
                     "git": _git(),
                     **fields,
@@ -343,9 +343,9 @@ def _read(kind: type[AnyRecord], path: Path) -> AnyRecord:
         ) from error
 
 
-def now() -> str:
-    """The time in UTC, to the second, in ISO 8601."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(precision: str = "seconds") -> str:
+    """The time in UTC, in ISO 8601; `precision` as `timespec` of `datetime.isoformat`."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def _packages() -> dict[str, str]:

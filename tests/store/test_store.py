@@ -46,6 +46,18 @@ def test_a_killed_step_is_taken_up_and_a_repeated_one_stands_beside(tmp_path: Pa
     assert forced.id == f"{first.id}-2"
 
 
+def test_records_stand_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    """Several are made within a second, and their ids run against that order."""
+    workspace = Workspace(tmp_path)
+    fields = {"splits": {}, "rows_read": 3, "dropped": {}}
+    records = [
+        workspace.start(Dataset, letter * 64, parents={}, seed=0, fields=fields)
+        for letter in "fedcb"
+    ]
+    assert workspace.records(Dataset) == records
+    assert workspace.survey(Dataset) == (records, [])
+
+
 def test_the_hash_of_a_record_does_not_know_the_time(tmp_path: Path) -> None:
     one = made(Workspace(tmp_path / "one"))
     other = one.model_copy(update={"started_at": "2020", "finished_at": "2021", "id": "x"})
