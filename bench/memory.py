@@ -114,7 +114,7 @@ def measured_section() -> str:
         "loader, trainer and settings (bfloat16 under LoRA and QLoRA, float32 where all weights "
         "train), 8 examples a step of equal length, a quarter of the tokens answers, each in a "
         "fresh process. To the tensors come the libraries and what glibc keeps between tensors of "
-        "changing sizes: two constants for all rows. Seconds of a step follow from twelve rates "
+        "changing sizes: three constants for all rows. Seconds of a step follow from twelve rates "
         "that `burnish.base.speed` measured on the machine just before, and from operations and "
         "bytes counted in the code (`burnish.base.duration`).\n",
         HEAD_OF_RUNS,

@@ -95,7 +95,8 @@ def speed_of(data: dict[str, Any]) -> Speed:
 
 def predict(run: dict[str, Any]) -> float:
     """The peak that Burnish predicts, GiB."""
-    return in_process(training_memory(_figures(run["model"]), _plan(run))).total
+    plan = _plan(run)
+    return in_process(training_memory(_figures(run["model"]), plan), rows=plan.rows).total
 
 
 def predict_seconds(run: dict[str, Any], speed: Speed) -> float:
@@ -114,10 +115,10 @@ def _plan(run: dict[str, Any]) -> Plan:
     method, length = run["method"], int(run["length"])
     settings = _settings(method)
     workers = 1 if method == "full" else CORES  # rows run side by side
-    tokens = max(length, settings.tokens_per_row // workers // length * length) * workers
+    tokens = min(BATCH, settings.tokens_per_row // length) * length
     return plan_of(
         settings, tokens, dtype=run["dtype"], answer_tokens=round(ANSWER * tokens),
-        example=length, on_cpu=True, rows=workers,
+        example=length, on_cpu=True, rows=workers, accumulates=tokens < BATCH * length,
     )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """One training with Burnish, as its own trainer sets it up, on rows that are rendered already.
 
-    python bench/peers/burnish_rows.py --model DIR --rows FILE [--tokens-per-row 512]
+    python bench/peers/burnish_rows.py --model DIR --rows FILE [--tokens-per-row 2048]
 
 Same command line and same line of JSON as its peers. Adapters are float32 (PEFT's default for a
 base in bfloat16). --micro-batch is not used: a batch runs as rows of --tokens-per-row tokens.
 """
 
+import gc
 import sys
 import tempfile
 from contextlib import redirect_stdout
@@ -31,7 +32,7 @@ from burnish.train.tune import _arguments
 def main() -> None:
     """Train, and print the measurements."""
     command = parser(__doc__)
-    command.add_argument("--tokens-per-row", type=int, default=512)
+    command.add_argument("--tokens-per-row", type=int, default=2048)
     given = command.parse_args()
     torch.set_num_threads(given.threads)
     batches = read_batches(given)
@@ -81,6 +82,7 @@ def main() -> None:
             in_rows=in_rows,
             callbacks=[StepClock(clock)],
         )
+        gc.freeze()  # as burnish.train.tune does
         trainer.train()
     setting = {"tokens_per_row": given.tokens_per_row}
     clock.report("Burnish", version("burnish"), setting, batches)

@@ -6,6 +6,7 @@ optimiser's step. The constants are counted from the code of transformers, PEFT 
 fitted; bench/memory.py compares the sums with published and with measured peaks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,14 +24,15 @@ GAPS = 0.05
 """Share of activations and buffers lost between blocks of the allocator."""
 LIBRARIES_GIB = 0.53
 """What torch, transformers and PEFT take in a process, GiB (measured on Linux)."""
-HEAP = 1.0
-"""What glibc keeps beside activations and buffers, as a share of them (fitted, docs/memory.md)."""
+HEAP, HEAP_OF_ONE = 0.65, 0.3
+"""What glibc keeps beside activations and buffers, as a share of them, where several threads have
+memory of their own, and where one has (fitted, docs/memory.md)."""
 _FULL_EVERY = {"gemma2": 2, "gemma3": 6, "gemma3_text": 6}
 """Families in which only every n-th layer sees the whole context."""
 Precision = Literal["float32", "bfloat16", "int8", "nf4", "nf4-dq"]
 
 
-BLOCK = 64
+BLOCK = 128
 """Queries of a block of attention (burnish.engines.attention.BLOCK; a test holds them together)."""
 TARGETS_AT_ONCE, WIDE_AT_ONCE = 256, 32
 """Targets whose logits are there at once, and in float32 (burnish.engines.losses, likewise)."""
@@ -107,6 +109,7 @@ def plan_of(
     example: int | None = None,
     on_cpu: bool = False,
     rows: int = 1,
+    accumulates: bool = True,
 ) -> Plan:
     """How Burnish itself trains with these settings.
 
@@ -119,7 +122,8 @@ def plan_of(
         dtype: of the base; the method full trains in float32 whatever it says.
         answer_tokens: of that row, those that carry a loss.
         example: tokens of its longest example; None is the row.
-        rows: that run side by side, on the cores of a CPU; `tokens` are of all of them.
+        rows: parts of the row that run side by side, on the cores of a CPU.
+        accumulates: a step has several rows, so that gradients wait while the next one runs.
     """
     if method is None:
         method = settings.method if settings.method in ("full", "qlora") else "lora"
@@ -140,6 +144,7 @@ def plan_of(
         fused=lean and method == "lora" and settings.method != "dora",
         rows=rows,
         batch=settings.batch_size,
+        accumulates=accumulates,
     )
 
 
@@ -221,12 +226,15 @@ def on_card(estimate: MemoryEstimate) -> MemoryEstimate:
     return estimate.model_copy(update={"slack": slack})
 
 
-def in_process(estimate: MemoryEstimate) -> MemoryEstimate:
+def in_process(estimate: MemoryEstimate, *, rows: int = 2) -> MemoryEstimate:
     """The same with what a process on a CPU holds beside the tensors: the libraries, and memory
     that the C allocator keeps between tensors of changing sizes.
+
+    Args:
+        rows: that run side by side.
     """
     passing = estimate.activations + estimate.logits + estimate.buffers + estimate.cache
-    slack = round(LIBRARIES_GIB + HEAP * passing, 4)
+    slack = round(LIBRARIES_GIB + (HEAP if rows > 1 else HEAP_OF_ONE) * passing, 4)
     return estimate.model_copy(update={"slack": slack})
 
 
@@ -336,7 +344,10 @@ def _inputs(figures: Figures, plan: Plan) -> float:
     if plan.method == "full":
         return 2 * figures.hidden_size * width  # the others are kept as outputs already
     total, met = 0.0, set()
-    for matrix in adapted(figures, plan.targets):
+    layers = adapted(figures, plan.targets)
+    if plan.fused and plan.mask_bytes is None and _whole_gate(layers):
+        met.add("down")  # it is made again (burnish.train.fused_mlp)
+    for matrix in layers:
         shared = _shared_input(matrix)
         copies = _experts_met(figures, matrix)
         if plan.fused:
@@ -349,6 +360,12 @@ def _inputs(figures: Figures, plan: Plan) -> float:
         met.add(shared)
         total += copies * plan.r * (width if plan.fused else _BYTES[plan.adapter_dtype])
     return total
+
+
+def _whole_gate(matrices: Sequence[Matrix]) -> bool:
+    """Whether all three layers of a gated feed-forward without experts have adapters."""
+    names = {matrix.name for matrix in matrices if matrix.copies == 1}
+    return names >= {"gate_proj", "up_proj", "down_proj"}
 
 
 def _feed_forward(figures: Figures, plan: Plan) -> float:

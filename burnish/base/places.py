@@ -1,6 +1,7 @@
 """Where a model can be trained: this machine, the smallest card that holds it, or several cards."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from burnish.base.duration import training_seconds
 from burnish.base.figures import Figures
@@ -13,6 +14,8 @@ from burnish.records import DatasetFacts, Machine, MemoryEstimate, Place, Task
 _LEAVE = 0.8
 """Share of a machine's memory that a training may take; the rest is the system's."""
 _SEVERAL = (2, 4, 8)
+SHORTEST = 256
+"""Tokens of a row that is not cut further for want of memory."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Work:
         settings = task.train
         typical = min(facts.prompt_tokens[0] + facts.answer_tokens[0], settings.max_length)
         longest = min(facts.prompt_tokens[1] + facts.answer_tokens[1], settings.max_length)
-        row = max(longest, settings.tokens_per_row) if shares_rows else longest
+        batch = settings.batch_size * (typical + longest) // 2
+        row = max(longest, min(settings.tokens_per_row, batch)) if shares_rows else longest
         shared = min(facts.shared_tokens, typical - 1) if shares_rows else 0
         own = typical - shared
         in_a_row = min(max((row - shared) // own, 1), settings.batch_size)
@@ -55,28 +59,36 @@ class Work:
             tokens=round(facts.train_examples * runs * settings.epochs),
         )
 
+    def within(self, memory: float, needed: Callable[["Work"], float]) -> "Work":
+        """The same, its rows halved until they fit; as long as an example and SHORTEST at least.
+
+        Args:
+            memory: that there is, GiB.
+            needed: by the work, GiB.
+        """
+        work, least = self, max(self.longest, SHORTEST)
+        while work.row > least and needed(work) > memory:
+            work = replace(work, row=max(work.row // 2, least))
+        return work
+
     def rows(self, cores: int) -> int:
-        """Rows that run side by side; of a model that is trained whole, one at a time."""
+        """Parts of a row that run side by side; of a model that is trained whole, one."""
         if self.task.train.method == "full":
             return 1
         return max(1, min(SIDE_BY_SIDE, cores, self.task.train.batch_size))
 
-    def at_once(self, cores: int) -> int:
-        """Tokens of the two rows that run side by side on several cores; the longest may be one."""
-        beside = self.length if self.rows(cores) > 1 else 0
-        return max(self.row, self.longest + beside)
-
     def plan(self, *, cores: int = 0, features: tuple[str, ...] = ()) -> Plan:
         """How Burnish trains it on so many cores with these features, or else on a card."""
-        on_cpu, tokens = cores > 0, self.at_once(cores) if cores else self.row
+        on_cpu = cores > 0
         return plan_of(
             self.task.train,
-            tokens,
+            self.row,
             dtype=precision(self.task.train.dtype, features, on_cpu=on_cpu),
-            answer_tokens=round(min(self.answers, 1.0) * tokens),
+            answer_tokens=round(min(self.answers, 1.0) * self.row),
             example=self.longest,
             on_cpu=on_cpu,
             rows=self.rows(cores),
+            accumulates=self.row < self.task.train.batch_size * self.length,
         )
 
     def speed_at(self, place: Place, speed: Speed) -> Speed:
@@ -101,26 +113,52 @@ def places(
     if here := _here(figures, work, machine, speed):
         found.append(here)
     rented = [card for card in cards() if card.rented]
-    plan = work.plan()
-    needed = on_card(training_memory(figures, plan))
     for card in rented:
+        plan = on(figures, work, card.memory)
+        needed = on_card(training_memory(figures, plan))
         if needed.total <= card.memory:
             found.append(_rented(figures, work, plan, card, 1, needed, price))
             break
     else:
-        found += _several(figures, work, plan, rented, price)
+        found += _several(figures, work, on(figures, work, 0), rented, price)
     return found
 
 
+def on(
+    figures: Figures, work: Work, memory: float, *, cores: int = 0, features: tuple[str, ...] = ()
+) -> Plan:
+    """How the work is done on so many cores, or else on a card, with rows that fit the memory.
+
+    Args:
+        memory: that there is, GiB.
+
+    Raises:
+        BaseModelError: the family is not known.
+    """
+
+    def needed(work: Work) -> float:
+        plan = work.plan(cores=cores, features=features)
+        return in_all(training_memory(figures, plan), plan, on_cpu=cores > 0).total
+
+    return work.within(memory, needed).plan(cores=cores, features=features)
+
+
+def in_all(tensors: MemoryEstimate, plan: Plan, *, on_cpu: bool) -> MemoryEstimate:
+    """What training takes beside the tensors too."""
+    return in_process(tensors, rows=plan.rows) if on_cpu else on_card(tensors)
+
+
+def room(machine: Machine, *, on_cpu: bool) -> float:
+    """Memory for training on this machine's card or, less what others need, its CPU, GiB."""
+    return machine.memory_gib * _LEAVE if on_cpu else machine.devices[0].memory_gib
+
+
 def _here(figures: Figures, work: Work, machine: Machine, speed: Speed) -> Place | None:
-    plan = work.plan(cores=0 if machine.devices else machine.cores, features=machine.features)
-    needed = training_memory(figures, plan)
-    if machine.devices:
-        device, memory = machine.devices[0].name, machine.devices[0].memory_gib
-        needed = on_card(needed)
-    else:
-        device, memory = "this machine's CPU", machine.memory_gib * _LEAVE
-        needed = in_process(needed)
+    on_cpu = not machine.devices
+    device = "this machine's CPU" if on_cpu else machine.devices[0].name
+    memory, cores = room(machine, on_cpu=on_cpu), machine.cores if on_cpu else 0
+    plan = on(figures, work, memory, cores=cores, features=machine.features)
+    needed = in_all(training_memory(figures, plan), plan, on_cpu=on_cpu)
     if needed.total > memory:
         return None
     seconds = training_seconds(figures, plan, tokens=work.tokens, length=work.length, speed=speed)

@@ -53,7 +53,8 @@ def _cost(flight: Preflight) -> str:
     cost = flight.cost
     parts = []
     if cost.memory is not None:
-        parts.append(f"about {cost.memory.total:.1f} of {cost.available_gib:.1f} GiB")
+        rows = f", {cost.tokens_per_row} tokens at once" if cost.tokens_per_row else ""
+        parts.append(f"about {cost.memory.total:.1f} of {cost.available_gib:.1f} GiB{rows}")
     if cost.seconds is not None:
         parts.append(f"about {_duration(cost.seconds)}")
     if cost.watt_hours is not None:

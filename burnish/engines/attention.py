@@ -17,7 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from burnish.engines.layout import Layout, Span
 
-BLOCK = 64
+BLOCK = 128
 """Queries of a block. Longer ones waste products on keys ahead of their queries; shorter ones are
 too small for the processor to be busy."""
 
@@ -61,7 +61,8 @@ def row_attention(
         ):
             layout.store.fill(_layer(module), index, keys[0], values[0])
     if query.device.type == "cpu":
-        options_of_blocks = (scale, dropout, softcap, sliding_window)
+        layer = _layer(module) if layout.relay else 0
+        options_of_blocks = (layer, scale, dropout, softcap, sliding_window)
         out = _Blocks.apply(query[0], key[0], value[0], layout, *options_of_blocks)  # type: ignore[no-untyped-call]
         return out[None], None
     return flex_rows(query, key, value, layout, scale, sliding_window, softcap), None
@@ -69,9 +70,10 @@ def row_attention(
 
 @dataclass(frozen=True)
 class _Block:
-    """Queries [start, stop), which may see the prefix and keys [low, stop) where `mask` allows.
+    """Queries [start, stop), which may see the prefix and keys [low, high) where `mask` allows.
 
     Attributes:
+        start, stop: in the part of the row whose queries these are; low and high are in the row.
         prefix: number of the row's first tokens that all its queries see.
         mask: additive, [queries, columns], over the last columns of the scores; the columns
             before are seen by every query.
@@ -80,18 +82,21 @@ class _Block:
     start: int
     stop: int
     low: int
+    high: int
     prefix: int
     mask: torch.Tensor
 
     def seen(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The keys or values it may see, [heads, prefix + stop - low, head size]."""
-        own = tensor[:, self.low : self.stop]
+        """The keys or values it may see, [heads, prefix + high - low, head size]."""
+        own = tensor[:, self.low : self.high]
         return torch.cat([tensor[:, : self.prefix], own], dim=1) if self.prefix else own
 
     def give_back(self, total: torch.Tensor, part: torch.Tensor) -> None:
         """Add the gradient of what `seen` returned to that of the whole row."""
-        total[:, : self.prefix] += part[:, : self.prefix]
-        total[:, self.low : self.stop] += part[:, self.prefix :]
+        if self.prefix:
+            total[:, : self.prefix] += part[:, : self.prefix]
+            part = part[:, self.prefix :]
+        total[:, self.low : self.high] += part
 
 
 class _Blocks(torch.autograd.Function):
@@ -111,13 +116,17 @@ class _Blocks(torch.autograd.Function):
         key: torch.Tensor,
         value: torch.Tensor,
         layout: Layout,
+        layer: int,
         scale: float,
         dropout: float,
         softcap: float | None,
         window: int | None,
     ) -> torch.Tensor:
-        ctx.blocks = _blocks(layout.prefix, layout.spans, window, query.dtype)
+        ctx.blocks = _blocks(layout.prefix, layout.spans, layout.tokens, window, query.dtype)
         ctx.scale, ctx.softcap = scale, softcap
+        ctx.relay, ctx.layer, ctx.part = layout.relay, layer, layout.part
+        if layout.relay:
+            key, value = layout.relay.join(layer, layout.part, key, value)
         heads, tokens, size = query.shape
         apart = query.view(len(key), -1, tokens, size).transpose(1, 2)
         grouped = torch.mul(apart, scale, out=query.new_empty(apart.shape))
@@ -172,21 +181,31 @@ class _Blocks(torch.autograd.Function):
             block.give_back(for_key, torch.bmm(steep.transpose(1, 2), queries))
         apart = for_query.transpose(1, 2)
         back = torch.mul(apart, ctx.scale, out=for_query.new_empty(apart.shape))
+        if ctx.relay:
+            for_key, for_value = ctx.relay.settle(ctx.layer, ctx.part, for_key, for_value)
         return (
             back.view(heads, tokens, size),
             for_key.to(key.dtype),
             for_value.to(value.dtype),
-            *(None,) * 5,
+            *(None,) * 6,
         )
 
 
 @lru_cache(maxsize=64)  # every layer asks for the same; a layout would keep its store alive here
 def _blocks(
-    head: int, spans: tuple[Span, ...], window: int | None, dtype: torch.dtype
+    head: int,
+    spans: tuple[Span, ...],
+    part: tuple[int, int | None],
+    window: int | None,
+    dtype: torch.dtype,
 ) -> list[_Block]:
     visible = _Visible(head, spans)
     blocks = []
+    first_query, end = part
     for start, stop, low in [*_cut([Span(0, head)]), *_cut(spans)]:
+        start, stop = max(start, first_query), min(stop, end or stop)
+        if start >= stop:
+            continue
         prefix = head if start >= head else 0
         seen = [*range(prefix), *range(low, stop)]
         allowed = visible(torch.arange(start, stop)[:, None], torch.tensor(seen)[None, :], window)
@@ -194,7 +213,14 @@ def _blocks(
         first = int(hidden[0]) if len(hidden) else len(seen)
         mask = torch.zeros(allowed[:, first:].shape, dtype=dtype)
         blocks.append(
-            _Block(start, stop, low, prefix, mask.masked_fill_(~allowed[:, first:], -torch.inf))
+            _Block(
+                start - first_query,
+                stop - first_query,
+                low,
+                stop,
+                prefix,
+                mask.masked_fill_(~allowed[:, first:], -torch.inf),
+            )
         )
     return blocks
 

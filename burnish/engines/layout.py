@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from burnish.engines.relay import Relay
+
 
 @dataclass(frozen=True)
 class Span:
@@ -102,9 +104,20 @@ class Layout:
         spans: each example's own tokens, in order and without gaps.
         store: where keys and values are kept for answering, one entry a span.
         writing: the row is one new token of each example in `store`; there are no spans.
+        part: which of the row's parts this is, where `relay` joins several.
     """
 
     prefix: int = 0
     spans: tuple[Span, ...] = ()
     store: KeyValues | None = None
     writing: bool = False
+    part: int = 0
+    relay: Relay | None = None
+
+    @property
+    def tokens(self) -> tuple[int, int | None]:
+        """Where this part of the row begins and ends; None is the end of the row."""
+        if self.relay is None:
+            return 0, None
+        ends = (0, *self.relay.ends)
+        return ends[self.part], ends[self.part + 1]

@@ -7,7 +7,8 @@ rows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from burnish.chat.render import Encoded
 from burnish.engines.attention import row_attention
 from burnish.engines.layout import Layout, Span
 from burnish.engines.losses import head_losses, target_losses
+from burnish.engines.relay import Relay
 
 ATTENTION = "burnish_rows"
 FAMILIES = frozenset(
@@ -94,6 +96,29 @@ def branch_row(prompts: Sequence[list[int]], endings: Sequence[list[int]]) -> Ro
     return _row(ids, positions, layout, places, targets, owners, len(ids))
 
 
+def cut(row: Row, ends: tuple[int, ...]) -> list[Row]:
+    """The parts of a row, for as many threads: they have to run at the same time.
+
+    Args:
+        ends: where each part ends, in order; the last is the row's length.
+    """
+    relay, parts = Relay(ends), []
+    for part, (begin, end) in enumerate(pairwise((0, *ends))):
+        own = (row.places >= begin) & (row.places < end)
+        parts.append(
+            replace(
+                row,
+                input_ids=row.input_ids[:, begin:end],
+                position_ids=row.position_ids[:, begin:end],
+                layout=replace(row.layout, part=part, relay=relay),
+                places=row.places[own] - begin,
+                targets=row.targets[own],
+                owners=row.owners[own],
+            )
+        )
+    return parts
+
+
 def row_losses(
     model: torch.nn.Module, row: Row, device: torch.device, smoothing: float = 0.0
 ) -> torch.Tensor:
@@ -113,7 +138,10 @@ def row_losses(
     targets = row.targets.to(device)
     if alone and (parts := _plain_head(model)):
         decoder, head = parts
-        hidden = decoder(**inputs).last_hidden_state[0, places.to(device)]
+        if getattr(decoder, "narrows", False):  # burnish.train.fused
+            hidden = decoder(**inputs, places=places).last_hidden_state[0]
+        else:
+            hidden = decoder(**inputs).last_hidden_state[0, places.to(device)]
         return head_losses(hidden, head, targets, smoothing)
     logits = model(**inputs, logits_to_keep=places.to(device)).logits[0]
     if alone:

@@ -40,8 +40,8 @@ def cost_of(workspace: Workspace, task: Task, chosen: BaseChoice, facts: Dataset
     from burnish.base.energy import power_limit
     from burnish.base.figures import read_figures
     from burnish.base.machine import read_machine
-    from burnish.base.memory import in_process, on_card, training_memory
-    from burnish.base.places import Work
+    from burnish.base.memory import training_memory
+    from burnish.base.places import Work, in_all, on, room
     from burnish.base.ranking import IN_ROWS
     from burnish.base.speed import calibrate, read_speed
 
@@ -52,8 +52,9 @@ def cost_of(workspace: Workspace, task: Task, chosen: BaseChoice, facts: Dataset
     try:
         figures = read_figures(Path(chosen.path))
         work = Work.of(task, facts, shares_rows=figures.model_type in IN_ROWS)
-        plan = work.plan(cores=machine.cores if on_cpu else 0, features=machine.features)
-        memory = training_memory(figures, plan)
+        cores, most = machine.cores if on_cpu else 0, room(machine, on_cpu=on_cpu)
+        plan = on(figures, work, most, cores=cores, features=machine.features)
+        memory = in_all(training_memory(figures, plan), plan, on_cpu=on_cpu)
     except BaseModelError:  # a family whose tensors nobody has counted
         return Cost(device=device, available_gib=available, energy=_NO_ENERGY)
     if on_cpu and machine.devices:
@@ -64,12 +65,21 @@ def cost_of(workspace: Workspace, task: Task, chosen: BaseChoice, facts: Dataset
     watts = power_limit() if on_cpu else None
     return Cost(
         device=device,
-        memory=in_process(memory) if on_cpu else on_card(memory),
+        memory=memory,
+        tokens_per_row=plan.tokens if plan.tokens < work.row else None,
         available_gib=available,
         seconds=round(seconds, 1),
         watt_hours=None if watts is None else round(watts * seconds / 3600, 2),
         energy=f"the processors' limit of {watts:g} W, for that time" if watts else _NO_ENERGY,
     )
+
+
+def fitted(task: Task, cost: Cost) -> Task:
+    """The same with rows that fit this machine's memory."""
+    if cost.tokens_per_row is None:
+        return task
+    train = task.train.model_copy(update={"tokens_per_row": cost.tokens_per_row})
+    return task.model_copy(update={"train": train})
 
 
 def facts_of(splits: "RenderedSplits") -> DatasetFacts:

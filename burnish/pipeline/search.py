@@ -12,6 +12,7 @@ from functools import partial
 
 from burnish.errors import TrainingError
 from burnish.pipeline.data import renderer_of
+from burnish.pipeline.preflight import cost_of, facts_of, fitted
 from burnish.pipeline.stepping import step, task_of
 from burnish.pipeline.steps import ready
 from burnish.pipeline.tuning import inputs_of, make_run
@@ -68,6 +69,7 @@ def run_search(
         place = Workspace(workspace.search(name))
         renderer = renderer_of(task, chosen)
         splits = render_splits(workspace, dataset, renderer, max_length=task.train.max_length)
+        cost = cost_of(workspace, task, chosen, facts_of(splits))
 
         def try_out(settings: TrainSettings, after_epoch: Callable[[list[float]], None]) -> Run:
             trial = task.model_copy(update={"train": settings.model_copy(update={"report_to": ()})})
@@ -80,7 +82,7 @@ def run_search(
                 model = load_model(chosen, trial.train, training=True)
                 try:
                     return tune(
-                        place, trial, splits, record, model, renderer.tokenizer, tell,
+                        place, fitted(trial, cost), splits, record, model, renderer.tokenizer, tell,
                         deadline=deadline, after_epoch=after_epoch,
                     )  # fmt: skip
                 except Pruned:

@@ -9,7 +9,7 @@ from pathlib import Path
 from burnish.errors import TrainingError
 from burnish.pipeline.data import renderer_of
 from burnish.pipeline.history.pruning import pruned_sentence
-from burnish.pipeline.preflight import preflight_of
+from burnish.pipeline.preflight import fitted, preflight_of
 from burnish.pipeline.stepping import skip, step
 from burnish.records import (
     BaseChoice,
@@ -79,8 +79,9 @@ def make_run(
         whole, adapter = _weights(workspace, begin)
         model = load_model(chosen, task.train, training=True, weights=whole)
         done = tune(
-            workspace, task, splits, record, model, renderer.tokenizer, progress, begin=adapter
-        )
+            workspace, fitted(task, flight.cost), splits, record, model, renderer.tokenizer,
+            progress, begin=adapter,
+        )  # fmt: skip
     progress(Event("train", _loss(done), finished=True))
     return done
 

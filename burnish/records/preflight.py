@@ -44,6 +44,7 @@ class Cost(_Part):
         device: that it will run on.
         memory: at its peak; None where the architecture is not known.
         available_gib: of the device.
+        tokens_per_row: that fit its memory; None where those of the brief do, or nobody knows.
         seconds: of all epochs; None where the architecture is not known.
         watt_hours: at most; None where this machine does not tell its power.
         energy: where that figure is from, or why there is none.
@@ -52,6 +53,7 @@ class Cost(_Part):
     device: str
     memory: MemoryEstimate | None = None
     available_gib: float
+    tokens_per_row: int | None = None
     seconds: float | None = None
     watt_hours: float | None = None
     energy: str

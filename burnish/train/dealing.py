@@ -1,17 +1,16 @@
-"""Examples of a step dealt to workers so that all are done at about the same time."""
+"""The rows of a step shared out to workers so that all are done at about the same time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from burnish.chat.render import Encoded
-from burnish.engines.rows import Row, common_prefix, make_rows
+from burnish.engines.rows import Row, cut, make_rows
 
-JOINT = 0.85
-"""Speed of one row on all cores, over that of as many rows side by side (docs/experiments.md)."""
-PAIR_COST = 2.0
+PAIR_COST = 1.2
 """Time of an operation of attention, over that of one of the layers: its products are small, and
 every second pass is not a product."""
 
@@ -55,46 +54,56 @@ class Work:
         return self.token * (prefix + sum(lengths)) + self.pair * pairs + self.target * targets
 
 
-@dataclass(frozen=True)
-class Hand:
-    """What one worker runs: examples, and rows whose owners count them."""
-
-    examples: Sequence[Encoded]
-    rows: list[Row]
-
-
 def deal(
     examples: Sequence[Encoded], tokens_per_row: int, work: Work, *, share: bool, workers: int
-) -> list[Hand]:
-    """The examples in one hand for each worker, or in a single one for all cores together.
-
-    Several hands lay a common prefix several times; a single one waits at every small pass. What
-    takes less time by `work` is taken.
+) -> list[list[Row]]:
+    """The rows of a step, for each worker: parts of them all, or whole ones of one example each.
 
     Args:
         tokens_per_row: of all workers at the same time.
         share: put several examples in a row; otherwise each has a row of its own.
     """
-    single = Hand(examples, make_rows(examples, tokens_per_row, share=share))
-    if workers == 1 or len(examples) == 1:
-        return [single]
-    prefix = common_prefix(examples) if share else 0
-    slower = Work(work.token, work.pair * PAIR_COST, work.target)
-
-    def cost(example: Encoded) -> float:
-        own = len(example.ids) - prefix
-        return slower.needed([own], 0, sum(example.trained)) + slower.pair * own * prefix
-
-    dealt: list[list[Encoded]] = [[] for _ in range(min(workers, len(examples)))]
-    times = [slower.needed([], prefix, 0)] * len(dealt)
-    for example in sorted(examples, key=cost, reverse=True):
+    rows = make_rows(examples, tokens_per_row, share=share)
+    if workers == 1:
+        return [rows]
+    if share:
+        parts = [cut(row, ends(row, work, workers)) for row in rows]
+        return [list(each) for each in zip(*parts, strict=True)]
+    dealt: list[list[Row]] = [[] for _ in range(min(workers, len(rows)))]
+    times = [0.0] * len(dealt)
+    for row in sorted(rows, key=lambda row: row.tokens, reverse=True):
         at = times.index(min(times))
-        dealt[at].append(example)
-        times[at] += cost(example)
-    together = slower.needed([], prefix, 0) + sum(map(cost, examples))
-    if together / (workers * JOINT) <= max(times):
-        return [single]
-    return [Hand(hand, make_rows(hand, tokens_per_row // workers, share=share)) for hand in dealt]
+        dealt[at].append(row)
+        times[at] += row.tokens
+    return dealt
+
+
+@contextmanager
+def joined(rows: Sequence[Row]) -> Iterator[None]:
+    """Run a worker's rows; where that fails, the workers with the other parts fail too."""
+    try:
+        yield
+    except BaseException as fault:
+        for row in rows:
+            if row.layout.relay:
+                row.layout.relay.fail(fault)
+        raise
+
+
+def ends(row: Row, work: Work, workers: int) -> tuple[int, ...]:
+    """Where to cut a row so that all its parts need the same time; each has a token at least."""
+    length, head = row.input_ids.shape[1], row.layout.prefix
+    seen = torch.arange(1, length + 1)
+    for span in row.layout.spans:
+        seen[span.start : span.stop] += head - span.start
+    cost = work.token + work.pair * PAIR_COST * seen
+    cost.index_add_(0, row.places, torch.full((len(row.places),), work.target))
+    done = cost.cumsum(0)
+    found = [int(torch.searchsorted(done, done[-1] * each / workers)) for each in range(1, workers)]
+    for at, each in enumerate(found):
+        least = found[at - 1] + 1 if at else 1
+        found[at] = min(max(each, least), length - workers + at + 1)
+    return (*found, length)
 
 
 def _triangle(n: int) -> float:

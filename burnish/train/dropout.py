@@ -77,7 +77,7 @@ def drop(x: torch.Tensor, places: torch.Tensor, scale: float) -> torch.Tensor:
 def draw_places(n: int, p: float) -> torch.Tensor:
     """Places, int64 in order, at which `n` independent trials with probability `p` succeed."""
     generator = getattr(_thread, "generator", None)
-    at, parts = 0, []
+    at, parts = 0, [torch.empty(0, dtype=torch.long)]
     while at < n:
         expected = (n - at) * p
         draws = int(expected + 4 * expected**0.5) + 8

@@ -14,13 +14,14 @@ from peft import PeftModel
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from torch.nn import functional
-from transformers.activations import SiLUActivation
 
 from burnish.engines.scratch import scratch
 from burnish.train.dropout import GapDropout, draw_places, drop
+from burnish.train.fused_mlp import fused_mlp, is_gated
 
 HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""Families that turn each head as two halves, all of it (not a part, as Phi-3 does)."""
+"""Families that turn each head as two halves, all of it (not a part, as Phi-3 does), in layers of
+attention and feed-forward with a norm before each."""
 
 
 def fuse(model: PeftModel) -> None:
@@ -33,10 +34,28 @@ def fuse(model: PeftModel) -> None:
             module.forward = partial(_adapted, module)
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = partial(_normed, module)
-        elif _is_gated(module):
-            module.forward = partial(_gated, module)
+        elif is_gated(module):
+            parts: list[Any] = [module.gate_proj, module.up_proj, module.down_proj]
+            whole = all(_is_plain(part) and not _drops(part) for part in parts)
+            module.forward = fused_mlp(module) if whole else partial(_gated, module)
         elif type(module).__name__.endswith("Attention") and family in HALVES_ROTATED:
             module.forward = _rotating(module)
+    if family in HALVES_ROTATED:
+        decoder: Any = model.get_base_model().base_model
+        decoder.layers[-1].forward = partial(_last, decoder.layers[-1])
+        decoder.narrows = True  # burnish.engines.rows asks
+
+
+def _last(
+    layer: Any, hidden_states: torch.Tensor, *, places: torch.Tensor | None = None, **options: Any
+) -> torch.Tensor:
+    """The last layer, after whose attention only the tokens at `places` matter to anyone."""
+    attended, _ = layer.self_attn(hidden_states=layer.input_layernorm(hidden_states), **options)
+    hidden = hidden_states + attended
+    if places is not None:
+        hidden = hidden[:, places]
+    out: torch.Tensor = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+    return out
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -50,6 +69,10 @@ def _is_plain(module: nn.Module) -> bool:
         and not any(module.lora_bias.values())
         and not any(isinstance(each, nn.Dropout) for each in module.lora_dropout.values())
     )
+
+
+def _drops(module: Any) -> bool:
+    return any(isinstance(each, GapDropout) for each in module.lora_dropout.values())
 
 
 def _adapted(layer: Any, x: torch.Tensor) -> torch.Tensor:
@@ -69,7 +92,7 @@ def _adapted(layer: Any, x: torch.Tensor) -> torch.Tensor:
         places,
         dropout.p if places is not None else 0.0,
     )
-    return out.view(*x.shape[:-1], -1)
+    return out.view(*x.shape[:-1], out.shape[-1])
 
 
 class _Adapted(torch.autograd.Function):
@@ -145,14 +168,6 @@ class _Norm(torch.autograd.Function):
 def _wide(name: str, x: torch.Tensor) -> torch.Tensor:
     """A passing copy in float32."""
     return scratch(name, x.shape, x.new_empty(0, dtype=torch.float32)).copy_(x)
-
-
-def _is_gated(module: nn.Module) -> bool:
-    """Whether it is silu(gate) · up and then down, each a layer of its own (no fused experts)."""
-    layers = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
-    return isinstance(getattr(module, "act_fn", None), nn.SiLU | SiLUActivation) and all(
-        isinstance(layer, nn.Module) for layer in layers
-    )
 
 
 def _gated(mlp: Any, x: torch.Tensor) -> torch.Tensor:

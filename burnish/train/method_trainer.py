@@ -9,9 +9,8 @@ from peft.optimizers import create_loraplus_optimizer
 from transformers import TrainerCallback, TrainingArguments
 
 from burnish.chat.render import Encoded
-from burnish.engines.rows import make_rows
+from burnish.engines.rows import Row, make_rows
 from burnish.records import TrainSettings
-from burnish.train.dealing import Hand
 from burnish.train.methods import Tuned, base_of
 from burnish.train.noise import add_noise
 from burnish.train.ranks import add_orthogonality
@@ -53,11 +52,11 @@ class MethodTrainer(RowTrainer):
             self._workers = Workers(1)  # the noise of all rows is drawn from one generator
         self._smoothing = settings.label_smoothing_factor
 
-    def _deal(self, examples: Sequence[Encoded]) -> list[Hand]:
+    def _deal(self, examples: Sequence[Encoded]) -> list[list[Row]]:
         if self._settings.neftune_noise_alpha is None or not self._adapted.training:
             return super()._deal(examples)
         rows = make_rows(examples, self.tokens_per_row, share=False)  # noise is of one example
-        return [Hand(examples, rows)]
+        return [rows]
 
     def training_step(
         self,

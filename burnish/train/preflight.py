@@ -116,7 +116,7 @@ def _warnings(
     if needed > cost.available_gib:
         said.append(
             f"Training needs about {needed:.1f} GiB and {cost.device} has "
-            f"{cost.available_gib:.1f}: lower train.tokens_per_row or take a smaller base."
+            f"{cost.available_gib:.1f}: lower train.max_length or take a smaller base."
         )
     rate = task.train.learning_rate
     kind = "full" if str(task.train.method) == "full" else "adapter"

@@ -16,8 +16,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
-from burnish.engines.rows import row_losses
-from burnish.train.dealing import Hand, Work, deal
+from burnish.engines.rows import Row, row_losses
+from burnish.train.dealing import Work, deal, joined
 from burnish.train.dropout import drawing
 from burnish.train.workers import Workers
 
@@ -103,12 +103,12 @@ class RowTrainer(Trainer):
     def _backward(self, batch: Sequence[Encoded], count: float) -> torch.Tensor:
         """Leave the gradients of this process's examples in the weights; the loss.
 
-        Dropout is drawn from the seed, the step's number and the hand: a resumed run repeats it.
+        Dropout is drawn from the seed, the step's number and the worker: a resumed run repeats it.
         """
         seed = (self.args.seed * 1_000_003 + self.state.global_step) * 1009
         jobs = [
-            partial(self._gradients, hand, count, seed + number)
-            for number, hand in enumerate(self._deal(batch))
+            partial(self._gradients, batch, rows, count, seed + number)
+            for number, rows in enumerate(self._deal(batch))
         ]
         total = torch.zeros((), device=self.args.device)
         for loss, gradients in self._workers.run(jobs):
@@ -123,17 +123,17 @@ class RowTrainer(Trainer):
         return total
 
     def _gradients(
-        self, hand: Hand, count: float, seed: int
+        self, batch: Sequence[Encoded], rows: Sequence[Row], count: float, seed: int
     ) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
-        """A hand's share of the loss, and of the gradients where hands run side by side."""
+        """A worker's share of the loss, and of the gradients where workers run side by side."""
         alone = self._workers.number == 1
         if alone:
             torch.manual_seed(seed)
         total = torch.zeros((), device=self.args.device)
         gradients: list[torch.Tensor | None] = []
-        with drawing(seed):
-            for row in hand.rows:
-                weights = torch.tensor([hand.examples[each].weight for each in row.owners.tolist()])
+        with drawing(seed), joined(rows):
+            for row in rows:
+                weights = torch.tensor([batch[each].weight for each in row.owners.tolist()])
                 with self.accelerator.autocast():
                     losses = self._losses(self._adapted, row, self.args.device, self._smoothing)
                     loss = (losses * weights.to(losses)).sum() / count
@@ -145,7 +145,7 @@ class RowTrainer(Trainer):
                 gradients = _sums(gradients, more) if gradients else list(more)
         return total, gradients
 
-    def _deal(self, examples: Sequence[Encoded]) -> list[Hand]:
+    def _deal(self, examples: Sequence[Encoded]) -> list[list[Row]]:
         return deal(
             examples, self.tokens_per_row, self._work,
             share=self._in_rows, workers=self._workers.number,
@@ -171,7 +171,7 @@ class RowTrainer(Trainer):
         total = sum(
             loss
             for batch in batches
-            for loss in self._workers.run([partial(self._sum, hand) for hand in self._deal(batch)])
+            for loss in self._workers.run([partial(self._sum, rows) for rows in self._deal(batch)])
         )
         tokens = sum(sum(example.trained) for example in self._validation)
         metrics = {f"{metric_key_prefix}_loss": total / tokens}
@@ -181,9 +181,9 @@ class RowTrainer(Trainer):
         )
         return metrics
 
-    def _sum(self, hand: Hand) -> float:
-        with torch.no_grad(), self.accelerator.autocast():
-            losses = [self._losses(self._adapted, row, self.args.device) for row in hand.rows]
+    def _sum(self, rows: Sequence[Row]) -> float:
+        with torch.no_grad(), self.accelerator.autocast(), joined(rows):
+            losses = [self._losses(self._adapted, row, self.args.device) for row in rows]
         return float(torch.cat(losses).double().sum())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:

@@ -6,6 +6,7 @@ metrics.jsonl    loss and learning rate of each step, validation loss of each ep
 loss.svg         the same as a picture
 """
 
+import gc
 import shutil
 import time
 from collections.abc import Callable
@@ -114,14 +115,22 @@ def tune(
 
 
 def _run(trainer: MethodTrainer, journal: Journal, checkpoint: Path | None) -> None:
-    """Train to the end, from a checkpoint where there is one."""
+    """Train to the end, from a checkpoint where there is one.
+
+    The garbage collector leaves alone what was there before: it would go through all of the
+    libraries again and again.
+    """
     state = (
         TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else None
     )
     if state is not None and journal.out_of_patience(state):
         trainer.state = state  # it had stopped early: nothing is left to train
-    else:
+        return
+    gc.freeze()
+    try:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        gc.unfreeze()
 
 
 def _set_up(

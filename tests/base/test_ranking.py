@@ -8,7 +8,7 @@ from burnish.base.catalogue import Catalogue
 from burnish.base.machine import Card, cards
 from burnish.base.ranking import IN_ROWS, rank
 from burnish.base.speed import Speed
-from burnish.records import Candidate, DatasetFacts, Device, Machine, Shortlist, Task
+from burnish.records import Candidate, DatasetFacts, Device, Machine, Place, Shortlist, Task
 
 LAPTOP = Machine(cpu="a CPU", cores=8, memory_gib=16)
 WORKSTATION = Machine(
@@ -176,3 +176,18 @@ def test_cards_have_sources_and_are_in_order() -> None:
     assert any(name.startswith("Apple") for name in names)
     assert [card.memory for card in cards()] == sorted(card.memory for card in cards())
     assert all(isinstance(card, Card) and card.source for card in cards())
+
+
+def test_rows_shrink_until_a_training_fits() -> None:
+    def place(gib: float) -> Place:
+        machine = LAPTOP.model_copy(update={"memory_gib": gib})
+        found = one(shortlist(machine=machine), "qwen3-0.6b").place
+        assert found is not None
+        return found
+
+    ample, tight, tiny = place(32.0), place(11.0), place(8.0)
+    assert ample.here
+    assert tight.here
+    assert tight.memory.activations < 0.6 * ample.memory.activations
+    assert tight.memory.total <= 0.8 * 11 < ample.memory.total
+    assert not tiny.here, "a row is no shorter than an example"

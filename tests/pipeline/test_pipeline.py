@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from burnish import pipeline
+from burnish.base import machine
 from burnish.brief.file import write_brief
 from burnish.errors import TrainingError
 from burnish.records import (
@@ -88,6 +89,20 @@ def test_every_kind_reaches_a_verdict(tmp_path: Path, tiny_base: Path, kind: str
             values = json.loads(line)["answers"]["tuned"]["value"]
             chosen = values if kind == "several" else [values]
             assert set(chosen) <= set(WORDS)
+
+
+def test_rows_are_as_long_as_memory_allows(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = machine.read_machine().model_copy(update={"memory_gib": 0.5, "devices": ()})
+    monkeypatch.setattr(machine, "read_machine", lambda: small)
+    workspace = workspace_for(tmp_path, tiny_base, "chat", batch_size=16)
+    flight = pipeline.run_preflight(workspace)
+    run = pipeline.run_train(workspace)
+    assert flight.cost.tokens_per_row is not None
+    assert 256 <= flight.cost.tokens_per_row <= 300
+    assert run.tokens_per_row == flight.cost.tokens_per_row
+    assert run.settings.tokens_per_row == 2048
 
 
 def test_finished_steps_are_skipped_until_something_changes(

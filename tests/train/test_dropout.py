@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from burnish.train.dropout import GapDropout
+from burnish.train.dropout import GapDropout, draw_places
 
 
 @pytest.mark.parametrize("p", [0.01, 0.05, 0.5])
@@ -25,6 +25,11 @@ def test_the_first_and_last_elements_drop_as_often_as_others() -> None:
     outs = torch.stack([GapDropout(0.3)(torch.ones(5)) for _ in range(4000)])
     shares = (outs == 0).double().mean(0)
     assert torch.all((shares - 0.3).abs() < 5 * (0.21 / 4000) ** 0.5)
+
+
+def test_nothing_drops_nothing() -> None:
+    assert draw_places(0, 0.1).tolist() == []
+    assert GapDropout(0.1)(torch.empty(1, 0, 8)).shape == (1, 0, 8)
 
 
 def test_gradients_are_zero_where_outputs_are() -> None:

@@ -66,13 +66,11 @@ def test_validation_is_not_smoothed(tmp_path: Path) -> None:
 def test_rows_with_noise_hold_one_example_each(tmp_path: Path) -> None:
     made = trainer(tmp_path, neftune_noise_alpha=5.0)
     made.model.train()
-    (hand,) = made._deal(BATCH)
-    rows = hand.rows
+    (rows,) = made._deal(BATCH)
     assert [row.layout.prefix for row in rows] == [0, 0]
     assert [int(row.owners[0]) for row in rows] == [0, 1]
     made.model.eval()  # in validation there is no noise
-    (hand,) = made._deal(BATCH)
-    (shared,) = hand.rows
+    ((shared,),) = made._deal(BATCH)
     assert shared.layout.prefix == 1
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from stepping import adapted, apart, gradients_of, make_batch, make_trainer
 
-from burnish.engines.rows import Row
-from burnish.train.dealing import Work, deal
+from burnish.engines.rows import Row, make_rows
+from burnish.train.dealing import PAIR_COST, Work, deal, ends
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "mistral"])
@@ -39,12 +39,20 @@ def test_rows_of_any_length_on_any_threads_make_one_step(
 
 def test_threads_with_dropout_repeat_to_the_bit(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, adapted(dropout=0.1), workers=2, tokens=80)
-    assert [len(hand.rows) > 1 for hand in trainer._deal(make_batch())] == [True, True]
+    assert [len(rows) > 1 for rows in trainer._deal(make_batch())] == [True, True]
     first_loss, first = gradients_of(trainer)
     for _ in range(5):
         loss, gradients = gradients_of(trainer)
         assert loss == first_loss
         assert all(torch.equal(a, b) for a, b in zip(gradients, first, strict=True))
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2"])
+def test_a_part_without_losses_runs_with_dropout(tmp_path: Path, family: str) -> None:
+    trainer = make_trainer(tmp_path, adapted(dropout=0.1, family=family), workers=3)
+    loss = trainer.training_step(trainer._adapted, {"examples": make_batch(prefix=90)})
+    assert loss.isfinite()
+    assert all(bool(one.grad.isfinite().all()) for one in trainer._trained)  # type: ignore[union-attr]
 
 
 def test_dropout_differs_from_step_to_step(tmp_path: Path) -> None:
@@ -88,19 +96,62 @@ def test_other_faults_of_a_step_are_not_taken_for_want_of_memory(
         gradients_of(trainer)
 
 
-def test_hands_take_alike_and_a_long_prefix_is_not_laid_twice() -> None:
+@pytest.mark.parametrize("family", ["gemma2", "gemma3_text", "mistral", "phi3"])
+@pytest.mark.parametrize("prefix", [0, 12, 90])
+def test_parts_of_a_row_make_the_step_of_the_whole(
+    tmp_path: Path, family: str, prefix: int
+) -> None:
+    """Wherever it is cut: inside the prefix, inside an example, or between two."""
+    batch = make_batch(prefix=prefix)
+
+    def step(workers: int) -> tuple[float, list[torch.Tensor]]:
+        trainer = make_trainer(tmp_path, adapted(family=family), workers=workers)
+        loss = trainer.training_step(trainer._adapted, {"examples": batch})
+        return float(loss), [one.grad for one in trainer._trained if one.grad is not None]
+
+    wanted_loss, wanted = step(1)
+    for workers in (2, 5):
+        loss, gradients = step(workers)
+        assert loss == pytest.approx(wanted_loss, rel=1e-5)
+        assert apart(gradients, wanted) < 1e-5
+
+
+@pytest.mark.parametrize("prefix", [12, 600])
+def test_a_row_is_cut_where_its_parts_need_the_same_time(prefix: int) -> None:
     work = Work(token=400.0, pair=1.0, target=100.0)
-    batch = make_batch(8, prefix=12)
-    hands = deal(batch, 512, work, share=True, workers=2)
-    needed = [
-        sum(work.needed([len(one.ids)], 0, sum(one.trained)) for one in hand.examples)
-        for hand in hands
-    ]
-    assert len(hands) == 2
-    assert max(needed) < 1.1 * min(needed)
-    assert sorted(id(one) for hand in hands for one in hand.examples) == sorted(map(id, batch))
-    (one,) = deal(make_batch(8, prefix=600), 512, work, share=True, workers=2)
-    assert one.rows[0].layout.prefix == 600
+    batch = make_batch(8, prefix=prefix)
+    (row,) = make_rows(batch, 4096, share=True)
+    length, at = row.input_ids.shape[1], ends(row, work, 2)[0]
+    halves = deal(batch, 4096, work, share=True, workers=2)
+    assert [[part.input_ids.shape[1] for part in rows] for rows in halves] == [[at], [length - at]]
+    starts = [0, *(span.start for span in row.layout.spans)]
+    targets = set(row.places.tolist())
+
+    def needed(tokens: range) -> float:
+        own = [at - max(start for start in starts if start <= at) + 1 for at in tokens]
+        seen = sum(own) + prefix * sum(at >= prefix for at in tokens)
+        least = work.token * len(tokens) + work.target * len(targets & set(tokens))
+        return least + PAIR_COST * work.pair * seen
+
+    early, late = needed(range(at)), needed(range(at, length))
+    assert abs(early - late) <= 2 * needed(range(at, at + 1))
+    assert ends(row, work, length) == tuple(range(1, length + 1))
+
+
+def test_a_worker_that_fails_leaves_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(tmp_path, adapted(), workers=2)
+    run = trainer._losses
+
+    def failing(model: object, row: Row, *more: object) -> torch.Tensor:
+        if row.layout.part == 0:
+            raise RuntimeError("shapes do not match")
+        return run(model, row, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "_losses", failing)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        gradients_of(trainer)
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:

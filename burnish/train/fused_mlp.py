@@ -1,0 +1,123 @@
+"""A gated feed-forward of three adapted layers as one function: silu(gate) · up, and then down.
+
+What lies between the layers is made again in the backward pass, in memory that every block uses
+anew; gate and up read their input together, and its gradient is added up inside the products.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers.activations import SiLUActivation
+
+from burnish.engines.scratch import scratch
+
+
+class _Layer(NamedTuple):
+    """x Wᵀ + scale · x Aᵀ Bᵀ, with A and B in the precision of x."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    scale: float
+    a: torch.Tensor
+    b: torch.Tensor
+
+    def forward(self, x: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
+        """The layer's output; `inner` is x Aᵀ."""
+        return functional.linear(x, self.weight, self.bias).addmm_(
+            inner, self.b.T, alpha=self.scale
+        )
+
+    def of_inner(self, grad: torch.Tensor) -> torch.Tensor:
+        return (grad @ self.b).mul_(self.scale)
+
+    def of_b(self, grad: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
+        return (grad.T @ inner).mul_(self.scale)
+
+
+def fused_mlp(mlp: Any) -> Any:
+    """Another forward for a feed-forward whose three layers are plain LoRA without dropout."""
+    layers = [mlp.gate_proj, mlp.up_proj, mlp.down_proj]
+    names = [next(iter(layer.lora_A)) for layer in layers]
+    frozen = [
+        (layer.base_layer.weight, layer.base_layer.bias, layer.scaling[name])
+        for layer, name in zip(layers, names, strict=True)
+    ]
+    adapters = [
+        matrix
+        for layer, name in zip(layers, names, strict=True)
+        for matrix in (layer.lora_A[name].weight, layer.lora_B[name].weight)
+    ]
+    return partial(_forward, frozen, adapters)
+
+
+def is_gated(module: nn.Module) -> bool:
+    """Whether it is silu(gate) · up and then down, each a layer of its own (no fused experts)."""
+    layers = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
+    return isinstance(getattr(module, "act_fn", None), nn.SiLU | SiLUActivation) and all(
+        isinstance(layer, nn.Module) for layer in layers
+    )
+
+
+def _forward(frozen: list[Any], adapters: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    narrow = x.to(frozen[0][0].dtype).flatten(0, -2)
+    out: torch.Tensor = _Mlp.apply(narrow, frozen, *adapters)  # type: ignore[no-untyped-call]
+    return out.view(*x.shape[:-1], out.shape[-1])
+
+
+class _Mlp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, frozen: list[Any], *adapters: torch.Tensor
+    ) -> torch.Tensor:
+        narrow = [matrix.to(x.dtype) for matrix in adapters]
+        gate, up, down = _layers(frozen, narrow)
+        inner = x @ torch.cat([gate.a, up.a]).T
+        of_gate, of_up = inner.split([len(gate.a), len(up.a)], 1)
+        opened, passed = gate.forward(x, of_gate), up.forward(x, of_up)
+        gated = torch.ops.aten.silu.out(opened, out=scratch("silu", opened.shape, opened))
+        gated.mul_(passed)
+        middle = gated @ down.a.T
+        ctx.frozen = frozen
+        ctx.save_for_backward(x, inner, opened, passed, middle, *narrow)
+        return down.forward(gated, middle)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, inner, opened, passed, middle, *narrow = ctx.saved_tensors
+        gate, up, down = _layers(ctx.frozen, narrow)
+        (grad,) = grads
+        silu = torch.ops.aten.silu.out(opened, out=scratch("silu", opened.shape, opened))
+        other = scratch("other", opened.shape, opened)
+        of_middle = down.of_inner(grad)
+        of_down = _wide(of_middle.T @ torch.mul(silu, passed, out=other), down.of_b(grad, middle))
+        steep = torch.mm(grad, down.weight, out=scratch("steep", opened.shape, opened))
+        steep.addmm_(of_middle, down.a)
+        # What was kept for this pass is at an end, and its memory takes the gradients.
+        torch.mul(steep, passed, out=other)
+        of_passed = torch.mul(steep, silu, out=passed)
+        of_opened = torch.ops.aten.silu_backward.grad_input(other, opened, grad_input=opened)
+        both = torch.cat([gate.of_inner(of_opened), up.of_inner(of_passed)], 1)
+        sizes = [len(gate.a), len(up.a)]
+        gate_inner, up_inner = inner.split(sizes, 1)
+        gate_a, up_a = (both.T @ x).split(sizes)
+        of_gate = _wide(gate_a, gate.of_b(of_opened, gate_inner))
+        of_up = _wide(up_a, up.of_b(of_passed, up_inner))
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = of_opened @ gate.weight
+            of_x.addmm_(of_passed, up.weight).addmm_(both, torch.cat([gate.a, up.a]))
+        return of_x, None, *of_gate, *of_up, *of_down
+
+
+def _layers(frozen: list[Any], adapters: Sequence[torch.Tensor]) -> list[_Layer]:
+    parts = zip(frozen, adapters[::2], adapters[1::2], strict=True)
+    return [_Layer(weight, bias, scale, a, b) for (weight, bias, scale), a, b in parts]
+
+
+def _wide(*gradients: torch.Tensor) -> list[torch.Tensor]:
+    """Gradients in the precision of the adapters."""
+    return [gradient.float() for gradient in gradients]
