@@ -131,6 +131,7 @@ def _run(trainer: MethodTrainer, journal: Journal, checkpoint: Path | None) -> N
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     finally:
         gc.unfreeze()
+        gc.collect()  # files that a failed save left open lie in cycles
 
 
 def _set_up(
