@@ -37,7 +37,7 @@ def fuse(model: PeftModel) -> None:
         elif is_gated(module):
             parts: list[Any] = [module.gate_proj, module.up_proj, module.down_proj]
             whole = all(_is_plain(part) and not _drops(part) for part in parts)
-            module.forward = fused_mlp(module) if whole else partial(_gated, module)
+            module.forward = partial(fused_mlp if whole else _gated, module)
         elif type(module).__name__.endswith("Attention") and family in HALVES_ROTATED:
             module.forward = _rotating(module)
     if family in HALVES_ROTATED:

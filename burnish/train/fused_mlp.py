@@ -5,7 +5,6 @@ anew; gate and up read their input together, and its gradient is added up inside
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -38,22 +37,6 @@ class _Layer(NamedTuple):
         return (grad.T @ inner).mul_(self.scale)
 
 
-def fused_mlp(mlp: Any) -> Any:
-    """Another forward for a feed-forward whose three layers are plain LoRA without dropout."""
-    layers = [mlp.gate_proj, mlp.up_proj, mlp.down_proj]
-    names = [next(iter(layer.lora_A)) for layer in layers]
-    frozen = [
-        (layer.base_layer.weight, layer.base_layer.bias, layer.scaling[name])
-        for layer, name in zip(layers, names, strict=True)
-    ]
-    adapters = [
-        matrix
-        for layer, name in zip(layers, names, strict=True)
-        for matrix in (layer.lora_A[name].weight, layer.lora_B[name].weight)
-    ]
-    return partial(_forward, frozen, adapters)
-
-
 def is_gated(module: nn.Module) -> bool:
     """Whether it is silu(gate) · up and then down, each a layer of its own (no fused experts)."""
     layers = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
@@ -62,7 +45,13 @@ def is_gated(module: nn.Module) -> bool:
     )
 
 
-def _forward(frozen: list[Any], adapters: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+def fused_mlp(mlp: Any, x: torch.Tensor) -> torch.Tensor:
+    """The forward of a feed-forward whose three layers are plain LoRA without dropout."""
+    frozen, adapters = [], []
+    for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj):
+        (name,) = layer.lora_A
+        frozen.append((layer.base_layer.weight, layer.base_layer.bias, layer.scaling[name]))
+        adapters += [layer.lora_A[name].weight, layer.lora_B[name].weight]
     narrow = x.to(frozen[0][0].dtype).flatten(0, -2)
     out: torch.Tensor = _Mlp.apply(narrow, frozen, *adapters)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], out.shape[-1])
