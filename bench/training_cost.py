@@ -40,6 +40,8 @@ ANSWER = 0.25
 STEPS = {"random-30m": 6, "smollm2-135m": 5, "random-120m": 5, "random-500m": 2}
 """Of a training; the first is not timed."""
 BATCH = 8
+ROW = 2048
+"""Tokens of a row at most; of the longer cases this makes two rows."""
 CORES = 2
 ENVIRONMENT = {"THP_MEM_ALLOC_ENABLE": "1", "HF_HUB_OFFLINE": "1"}
 """Huge pages, as the command line has them."""
@@ -108,7 +110,9 @@ def predict_seconds(run: dict[str, Any], speed: Speed) -> float:
 
 
 def _settings(method: Method) -> TrainSettings:
-    return TrainSettings(method=method, max_length=1024, batch_size=BATCH, epochs=1)
+    return TrainSettings(
+        method=method, max_length=1024, batch_size=BATCH, epochs=1, tokens_per_row=ROW
+    )
 
 
 def _plan(run: dict[str, Any]) -> Plan:

@@ -53,7 +53,7 @@ def _micro(sizes: str, environment: str, *flags: str) -> list[Setting]:
 TRAINERS: dict[str, list[Setting]] = {
     "burnish": [
         Setting(None),
-        *(Setting(None, ("--tokens-per-row", size)) for size in ("512", "1024", "4096")),
+        *(Setting(None, ("--tokens-per-row", size)) for size in ("512", "1024", "2048")),
     ],
     "trl": [
         *_micro("1 2 4 8", "trl-1.4"),

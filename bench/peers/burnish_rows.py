@@ -1,6 +1,6 @@
 """One training with Burnish, as its own trainer sets it up, on rows that are rendered already.
 
-    python bench/peers/burnish_rows.py --model DIR --rows FILE [--tokens-per-row 2048]
+    python bench/peers/burnish_rows.py --model DIR --rows FILE [--tokens-per-row 4096]
 
 Same command line and same line of JSON as its peers. Adapters are float32 (PEFT's default for a
 base in bfloat16). --micro-batch is not used: a batch runs as rows of --tokens-per-row tokens.
@@ -32,7 +32,7 @@ from burnish.train.tune import _arguments
 def main() -> None:
     """Train, and print the measurements."""
     command = parser(__doc__)
-    command.add_argument("--tokens-per-row", type=int, default=2048)
+    command.add_argument("--tokens-per-row", type=int, default=4096)
     given = command.parse_args()
     torch.set_num_threads(given.threads)
     batches = read_batches(given)

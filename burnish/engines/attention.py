@@ -8,6 +8,7 @@ FlexAttention takes the same rule as a mask.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from burnish.engines.layout import Layout, Span
 
 BLOCK = 128
-"""Queries of a block. Longer ones waste products on keys ahead of their queries; shorter ones are
-too small for the processor to be busy."""
+"""Queries of a block, about. Longer ones waste products on keys ahead of their queries; shorter
+ones are too small for the processor to be busy."""
 
 
 def row_attention(
@@ -130,7 +131,8 @@ class _Blocks(torch.autograd.Function):
         heads, tokens, size = query.shape
         apart = query.view(len(key), -1, tokens, size).transpose(1, 2)
         grouped = torch.mul(apart, scale, out=query.new_empty(apart.shape))
-        out = torch.empty_like(grouped)
+        attended = query.new_empty(tokens, heads, size)
+        out = attended.view(tokens, len(key), -1, size).transpose(0, 1)
         saved = []
         for block in ctx.blocks:
             queries = grouped[:, block.start : block.stop].flatten(1, 2)
@@ -141,7 +143,7 @@ class _Blocks(torch.autograd.Function):
                 scores = capped * softcap
             apart = scores.view(len(key), block.stop - block.start, -1, scores.shape[-1])
             apart[..., scores.shape[-1] - block.mask.shape[1] :].add_(block.mask[:, None])
-            weights = torch.softmax(scores, -1)
+            weights = torch.softmax(scores, -1, out=scores)  # row by row, so in place
             kept = (
                 torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
                 if dropout
@@ -152,7 +154,7 @@ class _Blocks(torch.autograd.Function):
             here.copy_(torch.bmm(used, block.seen(value)).view(here.shape))
             saved.append((weights, capped, kept))
         ctx.save_for_backward(grouped, key, value, *(part for block in saved for part in block))
-        return out.transpose(0, 1).reshape(tokens, heads, size)
+        return attended
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -160,7 +162,8 @@ class _Blocks(torch.autograd.Function):
         saved = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
         tokens, heads, size = grads[0].shape
         grad = grads[0].view(tokens, len(key), -1, size).transpose(0, 1).contiguous()
-        for_query = torch.empty_like(grouped)
+        back = grad.new_empty(heads, tokens, size)
+        for_query = back.view(len(key), -1, tokens, size).transpose(1, 2)
         for_key, for_value = (
             torch.zeros_like(key, dtype=torch.float32),
             torch.zeros_like(value, dtype=torch.float32),
@@ -173,18 +176,18 @@ class _Blocks(torch.autograd.Function):
             steep = torch.bmm(given, block.seen(value).transpose(1, 2))
             if kept is not None:
                 steep.mul_(kept)
-            steep = torch._softmax_backward_data(steep, weights, -1, weights.dtype)
+            torch.ops.aten._softmax_backward_data.out(
+                steep, weights, -1, weights.dtype, grad_input=steep
+            )
             if capped is not None:
                 steep.mul_(1 - capped.square())
             here = for_query[:, block.start : block.stop]
-            here.copy_(torch.bmm(steep, block.seen(key)).view(here.shape))
+            torch.mul(torch.bmm(steep, block.seen(key)).view(here.shape), ctx.scale, out=here)
             block.give_back(for_key, torch.bmm(steep.transpose(1, 2), queries))
-        apart = for_query.transpose(1, 2)
-        back = torch.mul(apart, ctx.scale, out=for_query.new_empty(apart.shape))
         if ctx.relay:
             for_key, for_value = ctx.relay.settle(ctx.layer, ctx.part, for_key, for_value)
         return (
-            back.view(heads, tokens, size),
+            back,
             for_key.to(key.dtype),
             for_value.to(value.dtype),
             *(None,) * 6,
@@ -232,10 +235,10 @@ def _cut(spans: Sequence[Span]) -> list[tuple[int, int, int]]:
         if cuts and span.stop - cuts[-1][2] <= BLOCK:
             cuts[-1] = (cuts[-1][0], span.stop, cuts[-1][2])
         else:
-            cuts += [
-                (start, min(start + BLOCK, span.stop), span.start)
-                for start in range(span.start, span.stop, BLOCK)
-            ]
+            length = span.stop - span.start
+            count = max(1, round(length / BLOCK))
+            edges = [span.start + length * edge // count for edge in range(count + 1)]
+            cuts += [(start, stop, span.start) for start, stop in pairwise(edges)]
     return cuts
 
 

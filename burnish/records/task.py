@@ -218,7 +218,7 @@ class TrainSettings(_Settings):
     batch_size: int = Field(8, ge=1, description="Examples per optimiser step.")
     max_length: int = Field(1024, ge=32, description="Tokens of prompt and answer together.")
     tokens_per_row: int = Field(
-        2048,
+        4096,
         ge=32,
         description="Tokens run at once, fewer where memory is short; changes no result.",
     )

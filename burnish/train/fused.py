@@ -6,7 +6,6 @@ and the gradient of a norm is one formula instead of a chain of eight.
 """
 
 from functools import partial
-from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -17,11 +16,8 @@ from torch.nn import functional
 
 from burnish.engines.scratch import scratch
 from burnish.train.dropout import GapDropout, draw_places, drop
+from burnish.train.fused_attention import HALVES_ROTATED, fused_attention
 from burnish.train.fused_mlp import fused_mlp, is_gated
-
-HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
-"""Families that turn each head as two halves, all of it (not a part, as Phi-3 does), in layers of
-attention and feed-forward with a norm before each."""
 
 
 def fuse(model: PeftModel) -> None:
@@ -35,11 +31,11 @@ def fuse(model: PeftModel) -> None:
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = partial(_normed, module)
         elif is_gated(module):
-            parts: list[Any] = [module.gate_proj, module.up_proj, module.down_proj]
-            whole = all(_is_plain(part) and not _drops(part) for part in parts)
+            whole = _all_lean(module.gate_proj, module.up_proj, module.down_proj)
             module.forward = partial(fused_mlp if whole else _gated, module)
         elif type(module).__name__.endswith("Attention") and family in HALVES_ROTATED:
-            module.forward = _rotating(module)
+            together = _all_lean(module.q_proj, module.k_proj, module.v_proj)
+            module.forward = partial(fused_attention, module, together=together)
     if family in HALVES_ROTATED:
         decoder: Any = model.get_base_model().base_model
         decoder.layers[-1].forward = partial(_last, decoder.layers[-1])
@@ -71,8 +67,13 @@ def _is_plain(module: nn.Module) -> bool:
     )
 
 
-def _drops(module: Any) -> bool:
-    return any(isinstance(each, GapDropout) for each in module.lora_dropout.values())
+def _all_lean(*layers: Any) -> bool:
+    """Whether they are plain, and drop nothing."""
+    return all(
+        _is_plain(layer)
+        and not any(isinstance(each, GapDropout) for each in layer.lora_dropout.values())
+        for layer in layers
+    )
 
 
 def _adapted(layer: Any, x: torch.Tensor) -> torch.Tensor:
@@ -194,43 +195,3 @@ class _Gate(torch.autograd.Function):
         torch.mul(again, grad, out=up)
         torch.ops.aten.silu_backward.grad_input(steep, gate, grad_input=gate)
         return gate, up
-
-
-def _rotating(attention: nn.Module) -> Any:
-    """The module's own forward, with another function for the rotation of queries and keys."""
-    stock = type(attention).forward
-    names = stock.__globals__ | {"apply_rotary_pos_emb": _rotated}
-    return MethodType(FunctionType(stock.__code__, names, argdefs=stock.__defaults__), attention)
-
-
-def _rotated(
-    query: torch.Tensor, key: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    cos, sin = cos[:, None], sin[:, None]
-    return _Rotation.apply(query, cos, sin), _Rotation.apply(key, cos, sin)  # type: ignore[no-untyped-call]
-
-
-class _Rotation(torch.autograd.Function):
-    """x · cos + rotate_half(x) · sin, where both halves of cos, and of sin, are the same."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(cos, sin)
-        return _rotate(x, cos, sin, torch.empty_like(x, memory_format=torch.contiguous_format))
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        (grad,) = grads
-        back = torch.empty_like(grad.transpose(1, 2), memory_format=torch.contiguous_format)
-        return _rotate(grad, cos, -sin, back.transpose(1, 2)), None, None
-
-
-def _rotate(
-    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, out: torch.Tensor
-) -> torch.Tensor:
-    half = x.shape[-1] // 2
-    (low, high), cos, sin = x.split(half, -1), cos[..., :half], sin[..., :half]
-    torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
-    torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
-    return out

@@ -4,37 +4,14 @@ What lies between the layers is made again in the backward pass, in memory that 
 anew; gate and up read their input together, and its gradient is added up inside the products.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers.activations import SiLUActivation
 
 from burnish.engines.scratch import scratch
-
-
-class _Layer(NamedTuple):
-    """x Wᵀ + scale · x Aᵀ Bᵀ, with A and B in the precision of x."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    scale: float
-    a: torch.Tensor
-    b: torch.Tensor
-
-    def forward(self, x: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
-        """The layer's output; `inner` is x Aᵀ."""
-        return functional.linear(x, self.weight, self.bias).addmm_(
-            inner, self.b.T, alpha=self.scale
-        )
-
-    def of_inner(self, grad: torch.Tensor) -> torch.Tensor:
-        return (grad @ self.b).mul_(self.scale)
-
-    def of_b(self, grad: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
-        return (grad.T @ inner).mul_(self.scale)
+from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
 
 
 def is_gated(module: nn.Module) -> bool:
@@ -47,11 +24,7 @@ def is_gated(module: nn.Module) -> bool:
 
 def fused_mlp(mlp: Any, x: torch.Tensor) -> torch.Tensor:
     """The forward of a feed-forward whose three layers are plain LoRA without dropout."""
-    frozen, adapters = [], []
-    for layer in (mlp.gate_proj, mlp.up_proj, mlp.down_proj):
-        (name,) = layer.lora_A
-        frozen.append((layer.base_layer.weight, layer.base_layer.bias, layer.scaling[name]))
-        adapters += [layer.lora_A[name].weight, layer.lora_B[name].weight]
+    frozen, adapters = frozen_and_adapters([mlp.gate_proj, mlp.up_proj, mlp.down_proj])
     narrow = x.to(frozen[0][0].dtype).flatten(0, -2)
     out: torch.Tensor = _Mlp.apply(narrow, frozen, *adapters)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], out.shape[-1])
@@ -63,7 +36,7 @@ class _Mlp(torch.autograd.Function):
         ctx: Any, x: torch.Tensor, frozen: list[Any], *adapters: torch.Tensor
     ) -> torch.Tensor:
         narrow = [matrix.to(x.dtype) for matrix in adapters]
-        gate, up, down = _layers(frozen, narrow)
+        gate, up, down = layers_of(frozen, narrow)
         inner = x @ torch.cat([gate.a, up.a]).T
         of_gate, of_up = inner.split([len(gate.a), len(up.a)], 1)
         opened, passed = gate.forward(x, of_gate), up.forward(x, of_up)
@@ -77,12 +50,12 @@ class _Mlp(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, inner, opened, passed, middle, *narrow = ctx.saved_tensors
-        gate, up, down = _layers(ctx.frozen, narrow)
+        gate, up, down = layers_of(ctx.frozen, narrow)
         (grad,) = grads
         silu = torch.ops.aten.silu.out(opened, out=scratch("silu", opened.shape, opened))
         other = scratch("other", opened.shape, opened)
         of_middle = down.of_inner(grad)
-        of_down = _wide(of_middle.T @ torch.mul(silu, passed, out=other), down.of_b(grad, middle))
+        of_down = wide(of_middle.T @ torch.mul(silu, passed, out=other), down.of_b(grad, middle))
         steep = torch.mm(grad, down.weight, out=scratch("steep", opened.shape, opened))
         steep.addmm_(of_middle, down.a)
         # What was kept for this pass is at an end, and its memory takes the gradients.
@@ -93,20 +66,10 @@ class _Mlp(torch.autograd.Function):
         sizes = [len(gate.a), len(up.a)]
         gate_inner, up_inner = inner.split(sizes, 1)
         gate_a, up_a = (both.T @ x).split(sizes)
-        of_gate = _wide(gate_a, gate.of_b(of_opened, gate_inner))
-        of_up = _wide(up_a, up.of_b(of_passed, up_inner))
+        of_gate = wide(gate_a, gate.of_b(of_opened, gate_inner))
+        of_up = wide(up_a, up.of_b(of_passed, up_inner))
         of_x = None
         if ctx.needs_input_grad[0]:
             of_x = of_opened @ gate.weight
             of_x.addmm_(of_passed, up.weight).addmm_(both, torch.cat([gate.a, up.a]))
         return of_x, None, *of_gate, *of_up, *of_down
-
-
-def _layers(frozen: list[Any], adapters: Sequence[torch.Tensor]) -> list[_Layer]:
-    parts = zip(frozen, adapters[::2], adapters[1::2], strict=True)
-    return [_Layer(weight, bias, scale, a, b) for (weight, bias, scale), a, b in parts]
-
-
-def _wide(*gradients: torch.Tensor) -> list[torch.Tensor]:
-    """Gradients in the precision of the adapters."""
-    return [gradient.float() for gradient in gradients]

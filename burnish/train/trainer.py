@@ -16,6 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
+from burnish.engines.memory import keep_few_kernels
 from burnish.engines.rows import Row, row_losses
 from burnish.train.dealing import Work, deal, joined
 from burnish.train.dropout import drawing
@@ -50,6 +51,7 @@ class RowTrainer(Trainer):
         in_rows: bool,
         callbacks: list[TrainerCallback],
     ) -> None:
+        keep_few_kernels()
         self.tokens_per_row = tokens_per_row
         self._in_rows = in_rows
         self._losses = row_losses if in_rows else stock_losses

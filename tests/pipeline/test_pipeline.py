@@ -102,7 +102,7 @@ def test_rows_are_as_long_as_memory_allows(
     assert flight.cost.tokens_per_row is not None
     assert 256 <= flight.cost.tokens_per_row <= 300
     assert run.tokens_per_row == flight.cost.tokens_per_row
-    assert run.settings.tokens_per_row == 2048
+    assert run.settings.tokens_per_row == 4096
 
 
 def test_finished_steps_are_skipped_until_something_changes(

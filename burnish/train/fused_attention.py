@@ -1,0 +1,127 @@
+"""Attention whose adapted projections are one function, and whose rotation is one formula.
+
+Queries, keys and values read the same input: their adapters meet it in one product, and the
+gradient of the input is added up inside the products.
+"""
+
+from typing import Any
+
+import torch
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
+
+HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+"""Families that turn each head as two halves, all of it (not a part, as Phi-3 does), in layers of
+attention and feed-forward with a norm before each."""
+
+
+def fused_attention(
+    attention: Any,
+    hidden_states: torch.Tensor,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor],
+    attention_mask: torch.Tensor | None = None,
+    past_key_values: Any = None,
+    *,
+    together: bool,
+    **options: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The forward of the attention of any of the families HALVES_ROTATED.
+
+    Args:
+        together: its three projections are plain LoRA without dropout.
+    """
+    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+    if together:
+        parts = _project(projections, hidden_states)
+    else:
+        parts = tuple(layer(hidden_states) for layer in projections)
+    shape = (*hidden_states.shape[:-1], -1, attention.head_dim)
+    query, key, value = (part.view(shape) for part in parts)
+    if hasattr(attention, "q_norm"):
+        query, key = attention.q_norm(query), attention.k_norm(key)
+    cos, sin = (part[:, None] for part in position_embeddings)
+    query = _Rotation.apply(query.transpose(1, 2), cos, sin)  # type: ignore[no-untyped-call]
+    key = _Rotation.apply(key.transpose(1, 2), cos, sin)  # type: ignore[no-untyped-call]
+    value = value.transpose(1, 2)
+    if past_key_values is not None:
+        key, value = past_key_values.update(key, value, attention.layer_idx)
+    config = attention.config
+    window = getattr(attention, "sliding_window", getattr(config, "sliding_window", None))
+    attended, weights = ALL_ATTENTION_FUNCTIONS[config._attn_implementation](
+        attention, query, key, value, attention_mask,
+        dropout=attention.attention_dropout if attention.training else 0.0,
+        scaling=attention.scaling,
+        sliding_window=window,
+        **options,
+    )  # fmt: skip
+    return attention.o_proj(attended.flatten(2)), weights
+
+
+def _project(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    frozen, adapters = frozen_and_adapters(projections)
+    x = hidden.to(frozen[0][0].dtype).flatten(0, -2)
+    parts = _Projections.apply(x, frozen, *adapters)  # type: ignore[no-untyped-call]
+    return tuple(part.view(*hidden.shape[:-1], part.shape[-1]) for part in parts)
+
+
+class _Projections(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, frozen: list[Any], *adapters: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        narrow = [matrix.to(x.dtype) for matrix in adapters]
+        layers = layers_of(frozen, narrow)
+        inner = x @ torch.cat([layer.a for layer in layers]).T
+        ctx.frozen = frozen
+        ctx.save_for_backward(x, inner, *narrow)
+        parts = inner.split([len(layer.a) for layer in layers], 1)
+        return tuple(layer.forward(x, part) for layer, part in zip(layers, parts, strict=True))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, inner, *narrow = ctx.saved_tensors
+        layers = layers_of(ctx.frozen, narrow)
+        sizes = [len(layer.a) for layer in layers]
+        both = list(zip(layers, grads, strict=True))
+        of_inner = torch.cat([layer.of_inner(grad) for layer, grad in both], 1)
+        of_a = (of_inner.T @ x).split(sizes)
+        of_b = (
+            layer.of_b(grad, part)
+            for (layer, grad), part in zip(both, inner.split(sizes, 1), strict=True)
+        )
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            first, *others = both
+            of_x = first[1] @ first[0].weight
+            for layer, grad in others:
+                of_x.addmm_(grad, layer.weight)
+            of_x.addmm_(of_inner, torch.cat([layer.a for layer in layers]))
+        pairs = zip(of_a, of_b, strict=True)
+        return of_x, None, *wide(*(gradient for pair in pairs for gradient in pair))
+
+
+class _Rotation(torch.autograd.Function):
+    """x · cos + rotate_half(x) · sin, where both halves of cos, and of sin, are the same."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _rotate(x, cos, sin, torch.empty_like(x, memory_format=torch.contiguous_format))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        (grad,) = grads
+        back = torch.empty_like(grad.transpose(1, 2), memory_format=torch.contiguous_format)
+        return _rotate(grad, cos, -sin, back.transpose(1, 2)), None, None
+
+
+def _rotate(
+    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, out: torch.Tensor
+) -> torch.Tensor:
+    half = x.shape[-1] // 2
+    (low, high), cos, sin = x.split(half, -1), cos[..., :half], sin[..., :half]
+    torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
+    torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
+    return out
