@@ -10,7 +10,7 @@ import torch
 from burnish.chat.render import Encoded
 from burnish.engines.rows import Row, cut, make_rows
 
-PAIR_COST = 1.2
+PAIR_COST = 1.5
 """Time of an operation of attention, over that of one of the layers: its products are small, and
 every second pass is not a product."""
 
