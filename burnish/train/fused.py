@@ -46,10 +46,9 @@ def _last(
     layer: Any, hidden_states: torch.Tensor, *, places: torch.Tensor | None = None, **options: Any
 ) -> torch.Tensor:
     """The last layer, after whose attention only the tokens at `places` matter to anyone."""
-    attended, _ = layer.self_attn(hidden_states=layer.input_layernorm(hidden_states), **options)
-    hidden = hidden_states + attended
-    if places is not None:
-        hidden = hidden[:, places]
+    normed = layer.input_layernorm(hidden_states)
+    attended, _ = layer.self_attn(hidden_states=normed, wanted=places, **options)
+    hidden = (hidden_states if places is None else hidden_states[:, places]) + attended
     out: torch.Tensor = hidden + layer.mlp(layer.post_attention_layernorm(hidden))
     return out
 

@@ -24,12 +24,14 @@ def fused_attention(
     past_key_values: Any = None,
     *,
     together: bool,
+    wanted: torch.Tensor | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The forward of the attention of any of the families HALVES_ROTATED.
 
     Args:
         together: its three projections are plain LoRA without dropout.
+        wanted: int64, the tokens whose output it is about; None is all.
     """
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     if together:
@@ -55,7 +57,8 @@ def fused_attention(
         sliding_window=window,
         **options,
     )  # fmt: skip
-    return attention.o_proj(attended.flatten(2)), weights
+    attended = attended.flatten(2) if wanted is None else attended[:, wanted].flatten(2)
+    return attention.o_proj(attended), weights
 
 
 def _project(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
