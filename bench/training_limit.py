@@ -31,6 +31,7 @@ from burnish.train.dropout import use_gap_dropout
 from burnish.train.fused import fuse
 from burnish.train.methods import adapt
 from burnish.train.trainer import RowTrainer
+from burnish.train.tune import peak_memory_gib
 
 FOLDER = Path(__file__).parent / "out" / "training"
 BATCH = 8
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--rows", default="mts-dialog")
+    parser.add_argument("--tokens-per-row", type=int, default=4096)
     given = parser.parse_args()
     examples = [
         Encoded(row["ids"], [bool(one) for one in row["trained"]], truncated=False)
@@ -67,9 +69,9 @@ def main() -> None:
     )  # fmt: skip
     trainer = RowTrainer(
         adapted, arguments, examples, examples[:1],
-        tokens_per_row=settings.tokens_per_row, in_rows=True, callbacks=[],
+        tokens_per_row=given.tokens_per_row, in_rows=True, callbacks=[],
     )  # fmt: skip
-    optimiser = torch.optim.AdamW(trainer._trained, lr=1e-3)
+    optimiser = torch.optim.AdamW(trainer._trained, lr=1e-3, fused=True)
     work = Work.of(adapted)
 
     def step(number: int) -> tuple[float, float]:
@@ -81,7 +83,7 @@ def main() -> None:
         optimiser.step()
         optimiser.zero_grad()
         seconds = time.perf_counter() - began
-        return seconds, _needed(work, make_rows(batch, settings.tokens_per_row, share=True))
+        return seconds, _needed(work, make_rows(batch, given.tokens_per_row, share=True))
 
     step(0)
     before = _product_rate(model)
@@ -93,6 +95,7 @@ def main() -> None:
     print(f"products alone: {before / 1e9:.0f} GFLOP/s before, {after / 1e9:.0f} after")
     print(f"needed work:    {rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of the products' speed")
     print(f"true tokens/s:  {tokens / sum(seconds for seconds, _ in steps):.0f}")
+    print(f"peak:           {peak_memory_gib():.2f} GiB")
     threads = _ExperimentalConfig(profile_all_threads=True)
     with profile(activities=[ProfilerActivity.CPU], experimental_config=threads) as profiled:
         step(given.steps + 1)

@@ -149,7 +149,7 @@ class _Norm(torch.autograd.Function):
         length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, weight, inverse)
-        return torch.mul(wide, inverse, out=torch.empty_like(x)).mul_(weight)
+        return torch.empty_like(x).copy_(wide.mul_(inverse).mul_(weight.float()))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -159,10 +159,10 @@ class _Norm(torch.autograd.Function):
         of_weight = None
         if ctx.needs_input_grad[1]:
             of_weight = (grad.float() * normed).flatten(0, -2).sum(0).to(weight.dtype)
-        steep = _wide("gradient of norm", grad).mul_(weight)
+        steep = _wide("gradient of norm", grad).mul_(weight.float())
         along = torch.linalg.vecdot(steep, normed)[..., None].div_(-x.shape[-1])
-        steep.addcmul_(normed, along)
-        return torch.mul(steep, inverse, out=torch.empty_like(x)), of_weight, None
+        steep.addcmul_(normed, along).mul_(inverse)
+        return torch.empty_like(x).copy_(steep), of_weight, None
 
 
 def _wide(name: str, x: torch.Tensor) -> torch.Tensor:

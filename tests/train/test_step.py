@@ -11,6 +11,7 @@ import pytest
 import torch
 from stepping import adapted, apart, gradients_of, make_batch, make_trainer
 
+from burnish.engines.memory import KERNELS_KEPT
 from burnish.engines.rows import Row, make_rows
 from burnish.train.dealing import PAIR_COST, Work, deal, ends
 
@@ -156,6 +157,16 @@ def test_a_worker_that_fails_leaves_no_other_waiting(
     monkeypatch.setattr(trainer, "_losses", failing)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         gradients_of(trainer)
+
+
+def test_training_bounds_the_kernels_that_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "LRU_CACHE_CAPACITY"
+    monkeypatch.setenv(name, "to be put back as it was")
+    monkeypatch.delenv(name)
+    make_trainer(tmp_path, adapted())
+    assert os.environ[name] == str(KERNELS_KEPT)
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
