@@ -25,7 +25,7 @@ class Work:
     Attributes:
         task: its training settings.
         longest: tokens of a long example, at most `max_length`.
-        length: of a typical one.
+        length: of the mean of them, where it is known, or else of a typical one.
         row: tokens that run at once.
         answers: share of the tokens that carry a loss.
         tokens: that are run, all epochs together; a prefix that a row shares runs once in it.
@@ -46,14 +46,15 @@ class Work:
         longest = min(facts.prompt_tokens[1] + facts.answer_tokens[1], settings.max_length)
         batch = settings.batch_size * (typical + longest) // 2
         row = max(longest, min(settings.tokens_per_row, batch)) if shares_rows else longest
+        mean = facts.mean_tokens or typical
         shared = min(facts.shared_tokens, typical - 1) if shares_rows else 0
-        own = typical - shared
+        own = mean - shared
         in_a_row = min(max((row - shared) // own, 1), settings.batch_size)
         runs = own + shared / in_a_row
         return cls(
             task=task,
             longest=longest,
-            length=typical,
+            length=round(mean),
             row=row,
             answers=facts.answer_tokens[0] / runs,
             tokens=round(facts.train_examples * runs * settings.epochs),

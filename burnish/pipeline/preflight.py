@@ -83,7 +83,7 @@ def fitted(task: Task, cost: Cost) -> Task:
 
 
 def facts_of(splits: "RenderedSplits") -> DatasetFacts:
-    """Lengths as they were rendered: the median example, and the longest."""
+    """Lengths as they were rendered: the median example, the longest, and the mean."""
     examples = splits.train.examples
     answers = sorted(sum(example.trained) for example in examples)
     prompts = sorted(len(example.ids) - sum(example.trained) for example in examples)
@@ -99,4 +99,5 @@ def facts_of(splits: "RenderedSplits") -> DatasetFacts:
         prompt_tokens=(prompts[middle], prompts[-1]),
         answer_tokens=(answers[middle], answers[-1]),
         shared_tokens=max(0, shared),
+        mean_tokens=splits.train.tokens / len(examples),
     )

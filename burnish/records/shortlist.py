@@ -124,6 +124,8 @@ class DatasetFacts(_Part):
         train_examples, labels: their numbers.
         prompt_tokens, answer_tokens: a typical (median) and a long (95th percentile) example.
         shared_tokens: at the start of every prompt; families that share rows run them once a row.
+        mean_tokens: of prompt and answer together, where they were counted: of many short examples
+            and a few long ones it is far above the typical.
     """
 
     measured: bool = False
@@ -132,6 +134,7 @@ class DatasetFacts(_Part):
     prompt_tokens: tuple[int, int] = (400, 1000)
     answer_tokens: tuple[int, int] = (60, 200)
     shared_tokens: int = 0
+    mean_tokens: float | None = None
 
 
 class Place(_Part):

@@ -113,6 +113,16 @@ def test_slow_training_and_slow_answers_are_out() -> None:
     assert any("A long answer takes" in why for why in one(quick, "qwen3-0.6b").rejected)
 
 
+def test_time_follows_the_mean_example_where_it_is_known() -> None:
+    lengths = {"prompt_tokens": (100, 900), "answer_tokens": (20, 120)}
+    typical = one(shortlist(DatasetFacts(measured=True, **lengths)), "smollm2-135m").place
+    facts = DatasetFacts(measured=True, mean_tokens=240.0, **lengths)
+    mean = one(shortlist(facts), "smollm2-135m").place
+    assert typical is not None
+    assert mean is not None
+    assert 1.7 < mean.seconds / typical.seconds < 2.5
+
+
 def test_a_shared_prefix_saves_time_where_rows_are_shared() -> None:
     lengths = {"prompt_tokens": (300, 320), "answer_tokens": (5, 9)}
     alone = shortlist(DatasetFacts(measured=True, **lengths))
