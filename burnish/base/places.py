@@ -56,7 +56,7 @@ class Work:
             longest=longest,
             length=round(mean),
             row=row,
-            answers=facts.answer_tokens[0] / runs,
+            answers=facts.answer_tokens[0] / typical * mean / runs,
             tokens=round(facts.train_examples * runs * settings.epochs),
         )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from burnish.base.precision import precision
+from burnish.engines.memory import keep_few_kernels
 from burnish.records import Machine
 from burnish.store.files import write_text
 
@@ -102,6 +103,7 @@ def calibrate(machine: Machine) -> Speed:
     """Measure this machine, the best GPU or else the CPU; torch is imported."""
     import torch
 
+    keep_few_kernels()  # training may follow in this process
     device = torch.device(machine.devices[0].kind if machine.devices else "cpu")
     on_cpu = device.type == "cpu"
     own = getattr(torch, precision("auto", machine.features, on_cpu=on_cpu))
