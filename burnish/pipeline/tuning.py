@@ -43,11 +43,14 @@ def make_run(
         begin: a run whose weights it goes on from; None begins at the base.
 
     Raises:
-        TrainingError: nothing can be learned; or it cannot go on from that run.
+        TrainingError: nothing can be learned; or it cannot go on from that run, or from the
+            checkpoint of an earlier attempt, as the base is another now.
     """
     if begin is not None:
         _refuse_other_kind(task, chosen, begin)
     parents, inputs_hash = inputs_of(task, dataset, chosen, begin)
+    if not force:
+        _refuse_changed_base(workspace, task, chosen, inputs_hash)
     if not force and (found := workspace.find_complete(Run, inputs_hash)):
         return skip(found, "train", _loss(found), progress)
     for run in workspace.records(Run):
@@ -134,6 +137,39 @@ def _weights(workspace: Workspace, begin: Run | None) -> tuple[Path | None, Path
             hint="set retune.continue_adapter: false, or bring them back",
         )
     return (folder, None) if begin.weights == "model" else (None, folder)
+
+
+def _refuse_changed_base(
+    workspace: Workspace, task: Task, chosen: BaseChoice, inputs_hash: str
+) -> None:
+    """A stopped run goes on with the base that it began with, or not at all."""
+    runs = workspace.records(Run)
+    if any(run.inputs_hash == inputs_hash for run in runs):
+        return
+    for run in reversed(runs):
+        if (
+            run.status != "complete"
+            and (run.base, run.settings, run.seed) == (chosen.name, task.train, task.seed)
+            and run.parents["base"] != chosen.hash
+            and any(workspace.path(run, "checkpoints").glob("*"))
+        ):
+            raise TrainingError(
+                f"Run {run.id} was stopped and has a checkpoint, but {chosen.name} has changed "
+                "since it began, so it cannot go on.",
+                faults=_changes(workspace, run, chosen),
+                hint="bring the base back as it was, or begin anew with burnish train --force",
+            )
+
+
+def _changes(workspace: Workspace, run: Run, chosen: BaseChoice) -> list[str]:
+    """What is not as it was in the base of a run."""
+    then = [base for base in workspace.records(BaseChoice) if base.hash == run.parents["base"]]
+    return [
+        f"{key.removesuffix('_sha256')}: {old[:12]} then, {new[:12]} now"
+        for base in then[:1]
+        for key in ("weights_sha256", "template_sha256", "architecture", "licence")
+        if (old := getattr(base, key)) != (new := getattr(chosen, key))
+    ]
 
 
 def _refuse_other_kind(task: Task, chosen: BaseChoice, begin: Run) -> None:

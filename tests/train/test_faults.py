@@ -18,7 +18,7 @@ from tiny import save_tiny_base, tiny_model
 from burnish import pipeline
 from burnish.cli.main import main
 from burnish.errors import TrainingError, WorkspaceError
-from burnish.records import Event, Run
+from burnish.records import Event, Progress, Run
 from burnish.store import Workspace
 from burnish.train.checkpoints import latest_checkpoint
 from burnish.train.trainer import RowTrainer
@@ -124,15 +124,20 @@ def test_the_picture_of_the_loss_is_there_after_the_first_validation(
     assert seen[STEPS + 1]
 
 
-def interrupted(workspace: Workspace, at: int) -> Path:
-    """Train up to a step, cut off there; the folder of the checkpoints."""
+def cut_off_at(step: int) -> Progress:
+    """Fails as soon as a step is told of."""
 
     def progress(event: Event) -> None:
-        if event.total and event.done == at:
+        if event.total and event.done == step:
             raise RuntimeError("cut off")
 
+    return progress
+
+
+def interrupted(workspace: Workspace, at: int) -> Path:
+    """Train up to a step, cut off there; the folder of the checkpoints."""
     with pytest.raises(RuntimeError, match="cut off"):
-        pipeline.run_train(workspace, progress=progress)
+        pipeline.run_train(workspace, progress=cut_off_at(at))
     return workspace.path(the_run(workspace), "checkpoints")
 
 
@@ -261,17 +266,50 @@ def test_nothing_fits_the_limit(
     assert the_run(workspace).status == "failed"
 
 
-def test_a_base_that_changed_between_two_attempts_starts_a_new_run(tmp_path: Path) -> None:
+def test_a_base_that_changed_between_two_attempts_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save_tiny_base(tmp_path / "base")
+    workspace = small_workspace(tmp_path / "task", base)
+    checkpoints = interrupted(workspace, 5)
+    first = the_run(workspace)
+    kept = {path: path.read_bytes() for path in checkpoints.rglob("*") if path.is_file()}
+    tiny_model("llama", seed=7).save_pretrained(str(base))
+    for verb in ("train", "run"):
+        code, err = command(capsys, verb, "-w", workspace.folder)
+        assert code == 2
+        assert f"Run {first.id} was stopped and has a checkpoint" in err
+        assert "has changed since it began" in err
+        assert "weights: " in err
+        assert "burnish train --force" in err
+    assert the_run(workspace) == first
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_changed_base_begins_anew_where_asked_to(tmp_path: Path) -> None:
     base = save_tiny_base(tmp_path / "base")
     workspace = small_workspace(tmp_path / "task", base)
     interrupted(workspace, 5)
     first = the_run(workspace)
     tiny_model("llama", seed=7).save_pretrained(str(base))
-    done = pipeline.run_train(workspace)
+    with pytest.raises(RuntimeError, match="cut off"):
+        pipeline.run_train(workspace, force=True, progress=cut_off_at(5))
+    done = pipeline.run_train(workspace)  # the newer attempt goes on, whatever the older one was
     assert done.id != first.id
-    assert done.resumed == 0
+    assert done.resumed == 1
     assert done.parents["base"] != first.parents["base"]
     assert [run.status for run in workspace.records(Run)] == ["failed", "complete"]
+
+
+def test_a_base_put_back_lets_the_run_go_on(tmp_path: Path) -> None:
+    base = save_tiny_base(tmp_path / "base")
+    workspace = small_workspace(tmp_path / "task", base)
+    interrupted(workspace, 5)
+    tiny_model("llama", seed=7).save_pretrained(str(base))
+    with pytest.raises(TrainingError, match="has changed"):
+        pipeline.run_train(workspace)
+    tiny_model("llama").save_pretrained(str(base))
+    assert pipeline.run_train(workspace).resumed == 1
 
 
 def test_a_gpu_that_is_not_there(
