@@ -31,6 +31,7 @@ def row_attention(
     attention_mask: torch.Tensor | None,
     *,
     layout: Layout | None = None,
+    asking: torch.Tensor | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
@@ -42,6 +43,7 @@ def row_attention(
     Args:
         query: [1, heads, tokens, head size]; key and value may have fewer heads.
         layout: of the row; without it this is ordinary attention.
+        asking: int64 in order, the tokens whose queries these are, on a CPU; None is all.
         sliding_window: how far back a token sees, in tokens of its own example.
         softcap: scores are squashed to stay within it (Gemma 2).
 
@@ -64,7 +66,8 @@ def row_attention(
     if query.device.type == "cpu":
         layer = _layer(module) if layout.relay else 0
         options_of_blocks = (layer, scale, dropout, softcap, sliding_window)
-        out = _Blocks.apply(query[0], key[0], value[0], layout, *options_of_blocks)  # type: ignore[no-untyped-call]
+        tokens = None if asking is None else tuple(asking.tolist())
+        out = _Blocks.apply(query[0], key[0], value[0], layout, tokens, *options_of_blocks)  # type: ignore[no-untyped-call]
         return out[None], None
     return flex_rows(query, key, value, layout, scale, sliding_window, softcap), None
 
@@ -74,7 +77,7 @@ class _Block:
     """Queries [start, stop), which may see the prefix and keys [low, high) where `mask` allows.
 
     Attributes:
-        start, stop: in the part of the row whose queries these are; low and high are in the row.
+        start, stop: among the queries of the row's part; low and high are in the row.
         prefix: number of the row's first tokens that all its queries see.
         mask: additive, [queries, columns], over the last columns of the scores; the columns
             before are seen by every query.
@@ -104,8 +107,9 @@ class _Blocks(torch.autograd.Function):
     """softmax(query keyᵀ · scale) value, block by block; [heads, tokens, head size] comes in,
     [tokens, heads, head size] goes out.
 
-    Query heads that share a key head are rows of one product: they lie token by token, [key heads,
-    tokens, query heads of each, head size], so that a block of queries is a view. Probabilities
+    Tokens are all of the row's part, or those alone that ask. Query heads that share a key head are
+    rows of one product: they lie token by token, [key heads, tokens, query heads of each, head
+    size], so that a block of queries is a view. Probabilities
     are kept for the backward pass in the model's precision; gradients of keys and values add up in
     float32.
     """
@@ -117,22 +121,25 @@ class _Blocks(torch.autograd.Function):
         key: torch.Tensor,
         value: torch.Tensor,
         layout: Layout,
+        asking: tuple[int, ...] | None,
         layer: int,
         scale: float,
         dropout: float,
         softcap: float | None,
         window: int | None,
     ) -> torch.Tensor:
-        ctx.blocks = _blocks(layout.prefix, layout.spans, layout.tokens, window, query.dtype)
+        rule = (layout.prefix, layout.spans, layout.tokens, asking, window)
+        ctx.blocks = _blocks(*rule, query.dtype)
         ctx.scale, ctx.softcap = scale, softcap
         ctx.relay, ctx.layer, ctx.part = layout.relay, layer, layout.part
         if layout.relay:
             key, value = layout.relay.join(layer, layout.part, key, value)
         heads, tokens, size = query.shape
-        apart = query.view(len(key), -1, tokens, size).transpose(1, 2)
+        shared = heads // len(key)
+        apart = query.view(len(key), shared, tokens, size).transpose(1, 2)
         grouped = torch.mul(apart, scale, out=query.new_empty(apart.shape))
         attended = query.new_empty(tokens, heads, size)
-        out = attended.view(tokens, len(key), -1, size).transpose(0, 1)
+        out = attended.view(tokens, len(key), shared, size).transpose(0, 1)
         saved = []
         for block in ctx.blocks:
             queries = grouped[:, block.start : block.stop].flatten(1, 2)
@@ -161,9 +168,10 @@ class _Blocks(torch.autograd.Function):
         grouped, key, value, *parts = ctx.saved_tensors
         saved = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
         tokens, heads, size = grads[0].shape
-        grad = grads[0].view(tokens, len(key), -1, size).transpose(0, 1).contiguous()
+        shared = heads // len(key)
+        grad = grads[0].view(tokens, len(key), shared, size).transpose(0, 1).contiguous()
         back = grad.new_empty(heads, tokens, size)
-        for_query = back.view(len(key), -1, tokens, size).transpose(1, 2)
+        for_query = back.view(len(key), shared, tokens, size).transpose(1, 2)
         for_key, for_value = (
             torch.zeros_like(key, dtype=torch.float32),
             torch.zeros_like(value, dtype=torch.float32),
@@ -190,7 +198,7 @@ class _Blocks(torch.autograd.Function):
             back,
             for_key.to(key.dtype),
             for_value.to(value.dtype),
-            *(None,) * 6,
+            *(None,) * 7,
         )
 
 
@@ -199,32 +207,37 @@ def _blocks(
     head: int,
     spans: tuple[Span, ...],
     part: tuple[int, int | None],
+    asking: tuple[int, ...] | None,
     window: int | None,
     dtype: torch.dtype,
 ) -> list[_Block]:
     visible = _Visible(head, spans)
-    blocks = []
+    blocks, done = [], 0
     first_query, end = part
     for start, stop, low in [*_cut([Span(0, head)]), *_cut(spans)]:
         start, stop = max(start, first_query), min(stop, end or stop)
-        if start >= stop:
+        queries = list(range(start, stop))
+        if asking is not None:
+            queries = [at + first_query for at in asking if start <= at + first_query < stop]
+        if not queries:
             continue
         prefix = head if start >= head else 0
         seen = [*range(prefix), *range(low, stop)]
-        allowed = visible(torch.arange(start, stop)[:, None], torch.tensor(seen)[None, :], window)
+        allowed = visible(torch.tensor(queries)[:, None], torch.tensor(seen)[None, :], window)
         hidden = (~allowed).any(0).nonzero()
         first = int(hidden[0]) if len(hidden) else len(seen)
         mask = torch.zeros(allowed[:, first:].shape, dtype=dtype)
         blocks.append(
             _Block(
-                start - first_query,
-                stop - first_query,
+                done,
+                done + len(queries),
                 low,
                 stop,
                 prefix,
                 mask.masked_fill_(~allowed[:, first:], -torch.inf),
             )
         )
+        done += len(queries)
     return blocks
 
 

@@ -97,7 +97,6 @@ def ends(row: Row, work: Work, workers: int) -> tuple[int, ...]:
     for span in row.layout.spans:
         seen[span.start : span.stop] += head - span.start
     cost = work.token + work.pair * PAIR_COST * seen
-    cost.index_add_(0, row.places, torch.full((len(row.places),), work.target))
     done = cost.cumsum(0)
     found = [int(torch.searchsorted(done, done[-1] * each / workers)) for each in range(1, workers)]
     for at, each in enumerate(found):

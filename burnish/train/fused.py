@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from burnish.engines.scratch import scratch
+from burnish.train import passes
 from burnish.train.dropout import GapDropout, draw_places, drop
 from burnish.train.fused_attention import HALVES_ROTATED, fused_attention
 from burnish.train.fused_mlp import fused_mlp, is_gated
@@ -22,7 +23,7 @@ from burnish.train.fused_mlp import fused_mlp, is_gated
 
 def fuse(model: PeftModel) -> None:
     """Give the plain LoRA layers and the RMS norms of a model on a CPU their fused forward."""
-    if model.device.type != "cpu":
+    if model.device.type != "cpu" or model.dtype not in passes.READY_FOR:
         return
     family = model.config.model_type
     for module in model.modules():
@@ -145,29 +146,19 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-        wide = _wide("norm", x)
-        length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-        inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        out, inverse = passes.norm(x.contiguous(), weight.float(), eps)
         ctx.save_for_backward(x, weight, inverse)
-        return torch.empty_like(x).copy_(wide.mul_(inverse).mul_(weight.float()))
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, weight, inverse = ctx.saved_tensors
         (grad,) = grads
-        normed = _wide("norm", x).mul_(inverse)
         of_weight = None
         if ctx.needs_input_grad[1]:
-            of_weight = (grad.float() * normed).flatten(0, -2).sum(0).to(weight.dtype)
-        steep = _wide("gradient of norm", grad).mul_(weight.float())
-        along = torch.linalg.vecdot(steep, normed)[..., None].div_(-x.shape[-1])
-        steep.addcmul_(normed, along).mul_(inverse)
-        return torch.empty_like(x).copy_(steep), of_weight, None
-
-
-def _wide(name: str, x: torch.Tensor) -> torch.Tensor:
-    """A passing copy in float32."""
-    return scratch(name, x.shape, x.new_empty(0, dtype=torch.float32)).copy_(x)
+            of_weight = (grad.float() * x * inverse).flatten(0, -2).sum(0).to(weight.dtype)
+        of_x = passes.norm_gradient(x.contiguous(), weight.float(), inverse, grad.contiguous())
+        return of_x, of_weight, None
 
 
 def _gated(mlp: Any, x: torch.Tensor) -> torch.Tensor:
@@ -182,15 +173,12 @@ class _Gate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(gate, up)
-        return functional.silu(gate).mul_(up)
+        return passes.gate(gate, up, torch.empty_like(gate))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         gate, up = ctx.saved_tensors
-        (grad,) = grads
-        steep = torch.mul(grad, up, out=scratch("gradient of gate", grad.shape, grad))
-        again = torch.ops.aten.silu.out(gate, out=scratch("gate", gate.shape, gate))
         # What was kept for this pass is at an end, and its memory takes the gradients.
-        torch.mul(again, grad, out=up)
-        torch.ops.aten.silu_backward.grad_input(steep, gate, grad_input=gate)
+        again = scratch("gate", gate.shape, gate)
+        passes.gate_gradients(gate, up, grads[0].contiguous(), again)
         return gate, up

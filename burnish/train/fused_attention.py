@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from burnish.train import passes
 from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
 
 HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
@@ -33,18 +34,22 @@ def fused_attention(
         together: its three projections are plain LoRA without dropout.
         wanted: int64, the tokens whose output it is about; None is all.
     """
-    projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-    if together:
-        parts = _project(projections, hidden_states)
+    layers = (attention.q_proj, attention.k_proj, attention.v_proj)
+    project = _project if together else _project_apart
+    if wanted is None:
+        query, key, value = project(layers, hidden_states)
     else:
-        parts = tuple(layer(hidden_states) for layer in projections)
-    shape = (*hidden_states.shape[:-1], -1, attention.head_dim)
-    query, key, value = (part.view(shape) for part in parts)
+        (query,) = project(layers[:1], hidden_states[:, wanted])
+        key, value = project(layers[1:], hidden_states)
+    query, key, value = (
+        part.unflatten(-1, (-1, attention.head_dim)) for part in (query, key, value)
+    )
     if hasattr(attention, "q_norm"):
         query, key = attention.q_norm(query), attention.k_norm(key)
-    cos, sin = (part[:, None] for part in position_embeddings)
-    query = _Rotation.apply(query.transpose(1, 2), cos, sin)  # type: ignore[no-untyped-call]
-    key = _Rotation.apply(key.transpose(1, 2), cos, sin)  # type: ignore[no-untyped-call]
+    turns = [part[0].to(query.dtype).contiguous() for part in position_embeddings]
+    own = turns if wanted is None else [part[wanted] for part in turns]
+    query = _Rotation.apply(query[0], *own)[None]  # type: ignore[no-untyped-call]
+    key = _Rotation.apply(key[0], *turns)[None]  # type: ignore[no-untyped-call]
     value = value.transpose(1, 2)
     if past_key_values is not None:
         key, value = past_key_values.update(key, value, attention.layer_idx)
@@ -55,10 +60,10 @@ def fused_attention(
         dropout=attention.attention_dropout if attention.training else 0.0,
         scaling=attention.scaling,
         sliding_window=window,
+        asking=wanted,
         **options,
     )  # fmt: skip
-    attended = attended.flatten(2) if wanted is None else attended[:, wanted].flatten(2)
-    return attention.o_proj(attended), weights
+    return attention.o_proj(attended.flatten(2)), weights
 
 
 def _project(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -66,6 +71,10 @@ def _project(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.
     x = hidden.to(frozen[0][0].dtype).flatten(0, -2)
     parts = _Projections.apply(x, frozen, *adapters)  # type: ignore[no-untyped-call]
     return tuple(part.view(*hidden.shape[:-1], part.shape[-1]) for part in parts)
+
+
+def _project_apart(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return tuple(layer(hidden) for layer in projections)
 
 
 class _Projections(torch.autograd.Function):
@@ -105,26 +114,14 @@ class _Projections(torch.autograd.Function):
 
 
 class _Rotation(torch.autograd.Function):
-    """x · cos + rotate_half(x) · sin, where both halves of cos, and of sin, are the same."""
+    """x · cos + rotate_half(x) · sin, where both halves of cos, and of sin, are the same;
+    [tokens, heads, head size] comes in, [heads, tokens, head size] goes out."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(cos, sin)
-        return _rotate(x, cos, sin, torch.empty_like(x, memory_format=torch.contiguous_format))
+        return passes.turn(x.contiguous(), cos, sin)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        (grad,) = grads
-        back = torch.empty_like(grad.transpose(1, 2), memory_format=torch.contiguous_format)
-        return _rotate(grad, cos, -sin, back.transpose(1, 2)), None, None
-
-
-def _rotate(
-    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, out: torch.Tensor
-) -> torch.Tensor:
-    half = x.shape[-1] // 2
-    (low, high), cos, sin = x.split(half, -1), cos[..., :half], sin[..., :half]
-    torch.mul(low, cos, out=out[..., :half]).addcmul_(high, sin, value=-1)
-    torch.mul(high, cos, out=out[..., half:]).addcmul_(low, sin)
-    return out
+        return passes.turn_back(grads[0].contiguous(), *ctx.saved_tensors), None, None

@@ -11,6 +11,7 @@ from torch import nn
 from transformers.activations import SiLUActivation
 
 from burnish.engines.scratch import scratch
+from burnish.train import passes
 from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
 
 
@@ -40,8 +41,7 @@ class _Mlp(torch.autograd.Function):
         inner = x @ torch.cat([gate.a, up.a]).T
         of_gate, of_up = inner.split([len(gate.a), len(up.a)], 1)
         opened, passed = gate.forward(x, of_gate), up.forward(x, of_up)
-        gated = torch.ops.aten.silu.out(opened, out=scratch("silu", opened.shape, opened))
-        gated.mul_(passed)
+        gated = passes.gate(opened, passed, scratch("gated", opened.shape, opened))
         middle = gated @ down.a.T
         ctx.frozen = frozen
         ctx.save_for_backward(x, inner, opened, passed, middle, *narrow)
@@ -52,16 +52,14 @@ class _Mlp(torch.autograd.Function):
         x, inner, opened, passed, middle, *narrow = ctx.saved_tensors
         gate, up, down = layers_of(ctx.frozen, narrow)
         (grad,) = grads
-        silu = torch.ops.aten.silu.out(opened, out=scratch("silu", opened.shape, opened))
-        other = scratch("other", opened.shape, opened)
+        gated = scratch("gated", opened.shape, opened)
         of_middle = down.of_inner(grad)
-        of_down = wide(of_middle.T @ torch.mul(silu, passed, out=other), down.of_b(grad, middle))
         steep = torch.mm(grad, down.weight, out=scratch("steep", opened.shape, opened))
         steep.addmm_(of_middle, down.a)
         # What was kept for this pass is at an end, and its memory takes the gradients.
-        torch.mul(steep, passed, out=other)
-        of_passed = torch.mul(steep, silu, out=passed)
-        of_opened = torch.ops.aten.silu_backward.grad_input(other, opened, grad_input=opened)
+        passes.gate_gradients(opened, passed, steep, gated)
+        of_opened, of_passed = opened, passed
+        of_down = wide(of_middle.T @ gated, down.of_b(grad, middle))
         both = torch.cat([gate.of_inner(of_opened), up.of_inner(of_passed)], 1)
         sizes = [len(gate.a), len(up.a)]
         gate_inner, up_inner = inner.split(sizes, 1)

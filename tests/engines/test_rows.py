@@ -256,7 +256,7 @@ def test_flex_attention_follows_the_same_rule(family: str, monkeypatch: pytest.M
         wanted = row_wise_losses(model, examples, 60)
 
     def flexed(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any) -> Any:
-        layout, _, scale, _, softcap, window = rest
+        layout, _, _, scale, _, softcap, window = rest
         out = attention.flex_rows(
             query[None], key[None], value[None], layout, scale, window, softcap
         )

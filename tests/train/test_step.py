@@ -130,13 +130,11 @@ def test_a_row_is_cut_where_its_parts_need_the_same_time(prefix: int) -> None:
     halves = deal(batch, 4096, work, share=True, workers=2)
     assert [[part.input_ids.shape[1] for part in rows] for rows in halves] == [[at], [length - at]]
     starts = [0, *(span.start for span in row.layout.spans)]
-    targets = set(row.places.tolist())
 
     def needed(tokens: range) -> float:
         own = [at - max(start for start in starts if start <= at) + 1 for at in tokens]
         seen = sum(own) + prefix * sum(at >= prefix for at in tokens)
-        least = work.token * len(tokens) + work.target * len(targets & set(tokens))
-        return least + PAIR_COST * work.pair * seen
+        return work.token * len(tokens) + PAIR_COST * work.pair * seen
 
     early, late = needed(range(at)), needed(range(at, length))
     assert abs(early - late) <= 2 * needed(range(at, at + 1))
