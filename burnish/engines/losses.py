@@ -1,10 +1,13 @@
 """The loss of known tokens, from the logits before them."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 
+from burnish.engines.relay import Relay
 from burnish.engines.scratch import scratch
 
 TARGETS_AT_ONCE = 256
@@ -30,7 +33,11 @@ def target_losses(
 
 
 def head_losses(
-    hidden: torch.Tensor, head: torch.nn.Linear, targets: torch.Tensor, smoothing: float = 0.0
+    hidden: torch.Tensor,
+    head: torch.nn.Linear,
+    targets: torch.Tensor,
+    smoothing: float = 0.0,
+    relay: Relay | None = None,
 ) -> torch.Tensor:
     """`target_losses(head(hidden), targets, smoothing)` for a frozen head, without its logits.
 
@@ -39,9 +46,10 @@ def head_losses(
 
     Args:
         hidden: [losses, hidden size].
+        relay: of a row's parts; those that have nothing to do share the work.
     """
     losses: torch.Tensor = _HeadLosses.apply(  # type: ignore[no-untyped-call]
-        hidden.to(head.weight.dtype), head.weight, head.bias, targets, smoothing
+        hidden.to(head.weight.dtype), head.weight, head.bias, targets, smoothing, relay
     )
     return losses
 
@@ -58,11 +66,12 @@ class _HeadLosses(torch.autograd.Function):
         bias: torch.Tensor | None,
         targets: torch.Tensor,
         smoothing: float,
+        relay: Relay | None,
     ) -> torch.Tensor:
         losses = hidden.new_empty(len(hidden), dtype=torch.float32)
         gradient = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for start in range(0, len(hidden), TARGETS_AT_ONCE):
-            part = slice(start, start + TARGETS_AT_ONCE)
+
+        def some(part: slice) -> None:
             own = targets[part]
             logits = scratch("logits", (len(own), len(weight)), weight)
             torch.mm(hidden[part], weight.T, out=logits)
@@ -71,6 +80,12 @@ class _HeadLosses(torch.autograd.Function):
             losses[part] = _cross_entropy(logits, own, smoothing)
             if gradient is not None:
                 torch.mm(logits, weight, out=gradient[part])
+
+        at_once = min(TARGETS_AT_ONCE, max(1, -(-len(hidden) // (len(relay.ends) if relay else 1))))
+        starts = range(0, len(hidden), at_once)
+        (relay.share if relay else _one_by_one)(
+            [partial(some, slice(start, start + at_once)) for start in starts]
+        )
         if gradient is not None:
             ctx.save_for_backward(gradient)
         return losses
@@ -78,7 +93,12 @@ class _HeadLosses(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient * grads[0][:, None].to(gradient.dtype), None, None, None, None
+        return gradient * grads[0][:, None].to(gradient.dtype), *(None,) * 5
+
+
+def _one_by_one(jobs: Sequence[Callable[[], None]]) -> None:
+    for job in jobs:
+        job()
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor, smoothing: float) -> torch.Tensor:

@@ -1,10 +1,13 @@
 """What the parts of one row tell each other when threads run them side by side.
 
 A part's queries meet the keys and values of the parts before it, so those wait for nobody on the
-way forward; on the way back they wait for the gradients that later parts have for them.
+way forward; on the way back they wait for the gradients that later parts have for them. Whoever
+waits takes over work that another part has offered.
 """
 
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +26,7 @@ class Relay:
     def __init__(self, ends: tuple[int, ...]) -> None:
         self.ends = ends
         self._given: dict[Any, Tensors] = {}
+        self._offered: list[Callable[[], None]] = []
         self._changed = threading.Condition()
         self._fault: BaseException | None = None
 
@@ -60,6 +64,26 @@ class Relay:
                 total += gradient
         return own
 
+    def share(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Run jobs that wait for nothing, also in parts that wait just then; ends when all have.
+
+        Raises:
+            BaseException: the fault of another part.
+        """
+        left = len(jobs)
+
+        def counted(job: Callable[[], None]) -> None:
+            nonlocal left
+            job()
+            with self._changed:
+                left -= 1
+                self._changed.notify_all()
+
+        with self._changed:
+            self._offered += [partial(counted, job) for job in jobs]
+            self._changed.notify_all()
+        self._wait(lambda: left == 0)
+
     def _give(self, name: Any, tensors: Tensors) -> None:
         with self._changed:
             self._given[name] = tensors
@@ -67,11 +91,21 @@ class Relay:
 
     def _read(self, name: Any, *, keep: bool) -> Tensors:
         """What was given under a name, as soon as it is."""
+        self._wait(lambda: name in self._given)
         with self._changed:
-            self._changed.wait_for(lambda: name in self._given or self._fault is not None)
-            if self._fault is not None:
-                raise self._fault
             return self._given[name] if keep else self._given.pop(name)
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Until it is ready; meanwhile run what is offered."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: ready() or self._offered or self._fault is not None)
+                if self._fault is not None:
+                    raise self._fault
+                if ready():
+                    return
+                job = self._offered.pop()
+            job()
 
     def fail(self, fault: BaseException) -> None:
         """Let nobody wait for a part that has failed."""
