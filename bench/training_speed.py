@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, help="counted steps; 6, and 2 with --find")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--preload", help="an allocator's library, for all trainers alike")
     parser.add_argument("--peers", type=Path, default=ROOT / ".peers", help="their environments")
     given = parser.parse_args()
     given.steps = given.steps or (2 if given.find else 6)
@@ -166,6 +167,7 @@ def _run(
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "THP_MEM_ALLOC_ENABLE": "1",  # Burnish sets it for itself; here all have huge pages
+        "LD_PRELOAD": given.preload or "",
     }
     command = [
         str(_python(setting, given.peers)),
