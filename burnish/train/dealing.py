@@ -91,7 +91,8 @@ def joined(rows: Sequence[Row]) -> Iterator[None]:
 
 
 def ends(row: Row, work: Work, workers: int) -> tuple[int, ...]:
-    """Where to cut a row so that all its parts need the same time; each has a token at least."""
+    """Where to cut a row so that all its parts need the same time for layers and attention, as they
+    share the head; each has a token at least."""
     length, head = row.input_ids.shape[1], row.layout.prefix
     seen = torch.arange(1, length + 1)
     for span in row.layout.spans:

@@ -81,6 +81,9 @@ def turn_back(grad: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch
 
 
 def _places(*tensors: torch.Tensor) -> list[int]:
+    """Where tensors begin; a loop would read past the end of one that is not contiguous."""
+    if not all(tensor.is_contiguous() for tensor in tensors):
+        raise ValueError("a compiled pass needs contiguous tensors")
     return [tensor.data_ptr() for tensor in tensors]
 
 

@@ -83,3 +83,8 @@ def test_numbers_are_rounded_as_torch_rounds_them() -> None:
     weight[:4] = torch.tensor([1 + 2**-8, 1 + 3 * 2**-8, -1 - 2**-8, 1 + 2**-8 + 2**-20])
     found, _ = passes.norm(torch.ones(1, 512, dtype=torch.bfloat16), weight, 0.0)
     assert torch.equal(found[0], weight.to(torch.bfloat16))
+
+
+def test_a_view_with_gaps_is_refused() -> None:
+    with pytest.raises(ValueError, match="contiguous"):
+        passes.norm(torch.ones(4, 8)[:, ::2], torch.ones(4), 1e-5)
