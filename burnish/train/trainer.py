@@ -83,8 +83,7 @@ class RowTrainer(Trainer):
         Several processes share the batch and add up. Where memory runs out, rows become half as
         long and the step is done again.
         """
-        if not model.training:  # going through all modules takes longer than a layer
-            model.train()
+        model.train()
         batch: list[Encoded] = inputs["examples"]
         weights = sum(example.weight * sum(example.trained) for example in batch)
         (count,) = self._added_up([torch.tensor(weights, dtype=torch.float64)])

@@ -116,9 +116,13 @@ def test_promotions_and_rollbacks_under_load_lose_and_mix_nothing(
             assert not faults
             assert seen["one"]
             assert seen["two"]
-            applied = current_traffic(served.database)
-            assert applied is not None
-            assert applied.applied_at is not None
+            # The gateway says so in the database after it has begun to act on it.
+            until(lambda: _told(served), seconds=10)
+
+
+def _told(served: Running) -> bool:
+    traffic = current_traffic(served.database)
+    return traffic is not None and traffic.applied_at is not None
 
 
 def _applied(served: Running, number: int) -> None:
