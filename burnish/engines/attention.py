@@ -109,9 +109,8 @@ class _Blocks(torch.autograd.Function):
 
     Tokens are all of the row's part, or those alone that ask. Query heads that share a key head are
     rows of one product: they lie token by token, [key heads, tokens, query heads of each, head
-    size], so that a block of queries is a view. Probabilities
-    are kept for the backward pass in the model's precision; gradients of keys and values add up in
-    float32.
+    size], so that a block of queries is a view. Probabilities are kept for the backward pass in the
+    model's precision; gradients of keys and values add up in float32.
     """
 
     @staticmethod

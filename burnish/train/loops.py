@@ -118,32 +118,31 @@ def _norm_gradient(
             _put(there, at, value * scale)
 
 
+@njit(fastmath=LIBERTIES, error_model="numpy")
+def _rotate(here: Any, cos: Any, sin: Any, there: Any, half: int, way: Any) -> None:
+    """One head of one token; `way` is 1, or -1 for back."""
+    for at in range(half):
+        low, high, across = _get(here, at), _get(here, at + half), way * _get(sin, at)
+        _put(there, at, low * _get(cos, at) - high * across)
+        _put(there, at + half, high * _get(cos, at) + low * across)
+
+
 def _turn(x: Any, cos: Any, sin: Any, out: Any, heads: int, tokens: int, size: int) -> None:
     x, out = carray(x, (tokens, heads, size)), carray(out, (heads, tokens, size))
     cos, sin = carray(cos, (tokens, size)), carray(sin, (tokens, size))
-    half = size // 2
     for token in range(tokens):
-        c, s = cos[token], sin[token]
         for head in range(heads):
-            here, there = x[token, head], out[head, token]
-            for at in range(half):
-                low, high = _get(here, at), _get(here, at + half)
-                _put(there, at, low * _get(c, at) - high * _get(s, at))
-                _put(there, at + half, high * _get(c, at) + low * _get(s, at))
+            there = out[head, token]
+            _rotate(x[token, head], cos[token], sin[token], there, size // 2, np.float32(1))
 
 
 def _turn_back(grad: Any, cos: Any, sin: Any, out: Any, heads: int, tokens: int, size: int) -> None:
     grad, out = carray(grad, (heads, tokens, size)), carray(out, (tokens, heads, size))
     cos, sin = carray(cos, (tokens, size)), carray(sin, (tokens, size))
-    half = size // 2
     for token in range(tokens):
-        c, s = cos[token], sin[token]
         for head in range(heads):
-            given, there = grad[head, token], out[token, head]
-            for at in range(half):
-                low, high = _get(given, at), _get(given, at + half)
-                _put(there, at, low * _get(c, at) + high * _get(s, at))
-                _put(there, at + half, high * _get(c, at) - low * _get(s, at))
+            there = out[token, head]
+            _rotate(grad[head, token], cos[token], sin[token], there, size // 2, np.float32(-1))
 
 
 LOOPS: dict[str, tuple[Any, list[str]]] = {
