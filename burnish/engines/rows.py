@@ -1,7 +1,8 @@
 """One row that holds many examples: a shared prefix once, then each example's own tokens.
 
 Every example attends to the prefix and to itself, positions restart after the prefix, and the
-model's head runs only where it is asked. Results equal those of a padded batch; only work that a
+model's head runs only where it is asked. What follows an example's last token is asked of nobody,
+so that token is not read. Results equal those of a padded batch; only work that a
 padded batch does twice, or for nothing, is left out. Training, scoring and answering use the same
 rows.
 """
@@ -88,12 +89,14 @@ def branch_row(prompts: Sequence[list[int]], endings: Sequence[list[int]]) -> Ro
         positions += range(prefix, len(prompt))
         last = len(ids) - 1
         for choice, ending in enumerate(endings):
-            branches.append(len(ids))
-            places += [last, *range(len(ids), len(ids) + len(ending) - 1)]
+            read = ending[:-1]
+            if read:
+                branches.append(len(ids))
+            places += [last, *range(len(ids), len(ids) + len(read))]
             targets += ending
             owners += [number * len(endings) + choice] * len(ending)
-            ids += ending
-            positions += range(len(prompt), len(prompt) + len(ending))
+            ids += read
+            positions += range(len(prompt), len(prompt) + len(read))
         spans.append(Span(start, len(ids), tuple(branches)))
     layout = Layout(prefix, tuple(spans))
     return _row(ids, positions, layout, places, targets, owners, len(ids))
@@ -218,14 +221,14 @@ def _loss_row(examples: Sequence[Encoded], group: Sequence[int], prefix: int) ->
     spans, places, targets, owners = [], [], [], []
     for number in group:
         example, start = examples[number], len(ids)
-        ids += example.ids[prefix:]
-        positions += range(prefix, len(example.ids))
+        trained = [at for at in range(prefix + 1, len(example.ids)) if example.trained[at]]
+        stop = trained[-1] if trained else len(example.ids)
+        ids += example.ids[prefix:stop]
+        positions += range(prefix, stop)
         spans.append(Span(start, len(ids)))
-        for at in range(prefix + 1, len(example.ids)):
-            if example.trained[at]:
-                places.append(start + at - prefix - 1)
-                targets.append(example.ids[at])
-                owners.append(number)
+        places += [start + at - prefix - 1 for at in trained]
+        targets += [example.ids[at] for at in trained]
+        owners += [number] * len(trained)
     tokens = sum(len(examples[number].ids) for number in group)
     return _row(ids, positions, Layout(prefix, tuple(spans)), places, targets, owners, tokens)
 

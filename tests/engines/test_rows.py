@@ -105,9 +105,20 @@ def test_the_prefix_is_laid_once() -> None:
     examples = make_examples()
     (row,) = rows.make_rows(examples, 10_000, share=True)
     assert row.layout.prefix == len(PREFIX)
-    own = sum(len(example.ids) - len(PREFIX) for example in examples)
+    own = sum(len(example.ids) - 1 - len(PREFIX) for example in examples)  # the last is not read
     assert row.input_ids.shape == (1, len(PREFIX) + own)
     assert row.tokens == sum(len(example.ids) for example in examples)
+
+
+def test_tokens_after_the_last_target_are_not_read() -> None:
+    example = Encoded([5, 6, 7, 8, 9], [False, False, True, True, False], truncated=False)
+    (row,) = rows.make_rows([example], 10_000, share=True)
+    assert row.input_ids.tolist() == [[5, 6, 7]]
+    assert (row.places.tolist(), row.targets.tolist()) == ([1, 2], [7, 8])
+    branches = rows.branch_row([[5, 6]], [[7], [8, 9]])
+    assert branches.input_ids.tolist() == [[5, 6, 8]]
+    assert branches.targets.tolist() == [7, 8, 9]
+    assert branches.places.tolist() == [1, 1, 2]
 
 
 def test_no_example_sees_another() -> None:
