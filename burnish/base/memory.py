@@ -36,6 +36,8 @@ BLOCK = 128
 """Queries of a block of attention (burnish.engines.attention.BLOCK; a test holds them together)."""
 TARGETS_AT_ONCE, WIDE_AT_ONCE = 256, 32
 """Targets whose logits are there at once, and in float32 (burnish.engines.losses, likewise)."""
+PACKED_AT_MOST = 2**30
+"""Bytes of weights that may lie in memory twice (burnish.engines.packed, likewise)."""
 
 
 @dataclass(frozen=True)
@@ -273,8 +275,21 @@ def count_trained(figures: Figures, plan: Plan) -> int:
 def _weights(figures: Figures, plan: Plan) -> float:
     """Bytes of the base's weights."""
     if plan.method != "qlora":
-        return count(figures) * _BYTES[plan.dtype]
+        return count(figures) * _BYTES[plan.dtype] + _packed(figures, plan)
     return stored_bytes(figures, plan.quantised, plan.quantised_head, _BYTES[plan.dtype])
+
+
+def _packed(figures: Figures, plan: Plan) -> float:
+    """Bytes of adapted weights that lie in memory a second time (burnish.train.fused)."""
+    if not plan.fused or plan.dtype != "bfloat16" or figures.model_type == "gpt2":
+        return 0.0
+    widening = [each for each in adapted(figures, plan.targets) if each.outputs > each.inputs]
+    size = (
+        figures.num_hidden_layers
+        * 2.0
+        * sum(each.inputs * each.outputs for each in widening if each.copies == 1)
+    )
+    return size if size <= PACKED_AT_MOST else 0.0
 
 
 def stored_bytes(

@@ -67,8 +67,10 @@ def row_attention(
         layer = _layer(module) if layout.relay else 0
         options_of_blocks = (layer, scale, dropout, softcap, sliding_window)
         tokens = None if asking is None else tuple(asking.tolist())
-        out = _Blocks.apply(query[0], key[0], value[0], layout, tokens, *options_of_blocks)  # type: ignore[no-untyped-call]
-        return out[None], None
+        # Views, whose gradients are views: that of an index is a copy into zeros.
+        own = (tensor.squeeze(0) for tensor in (query, key, value))
+        out = _Blocks.apply(*own, layout, tokens, *options_of_blocks)  # type: ignore[no-untyped-call]
+        return out.unsqueeze(0), None
     return flex_rows(query, key, value, layout, scale, sliding_window, softcap), None
 
 
@@ -247,9 +249,8 @@ def _cut(spans: Sequence[Span]) -> list[tuple[int, int, int]]:
         if cuts and span.stop - cuts[-1][2] <= BLOCK:
             cuts[-1] = (cuts[-1][0], span.stop, cuts[-1][2])
         else:
-            length = span.stop - span.start
-            count = max(1, round(length / BLOCK))
-            edges = [span.start + length * edge // count for edge in range(count + 1)]
+            count = max(1, round((span.stop - span.start) / BLOCK))
+            edges = [*(span.start + BLOCK * edge for edge in range(count)), span.stop]
             cuts += [(start, stop, span.start) for start, stop in pairwise(edges)]
     return cuts
 

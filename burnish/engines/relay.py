@@ -6,14 +6,17 @@ waits takes over work that another part has offered.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 import torch
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
+
+LEFT_AT_MOST = 8
+"""Jobs of `Relay.later` that nobody has begun: those of three layers."""
 
 
 class Relay:
@@ -27,6 +30,7 @@ class Relay:
         self.ends = ends
         self._given: dict[Any, Tensors] = {}
         self._offered: list[Callable[[], None]] = []
+        self._open = 0  # jobs that were offered and have not ended
         self._changed = threading.Condition()
         self._fault: BaseException | None = None
 
@@ -70,19 +74,30 @@ class Relay:
         Raises:
             BaseException: the fault of another part.
         """
-        left = len(jobs)
+        self._offer(jobs)
+        self.finish()
 
-        def counted(job: Callable[[], None]) -> None:
-            nonlocal left
-            job()
-            with self._changed:
-                left -= 1
-                self._changed.notify_all()
+    def later(self, job: Callable[[], None]) -> None:
+        """Run a job whose result is wanted when `finish` has ended: in a part that waits, or there.
 
+        Where enough are left already, it runs now: what a job reads stays in memory.
+        """
         with self._changed:
-            self._offered += [partial(counted, job) for job in jobs]
+            enough = len(self._offered) >= LEFT_AT_MOST
+        if enough:
+            job()
+        else:
+            self._offer([job])
+
+    def finish(self) -> None:
+        """Run the jobs that are left, with the other parts; ends when all have run."""
+        self._wait(lambda: self._open == 0)
+
+    def _offer(self, jobs: Sequence[Callable[[], None]]) -> None:
+        with self._changed:
+            self._offered += jobs
+            self._open += len(jobs)
             self._changed.notify_all()
-        self._wait(lambda: left == 0)
 
     def _give(self, name: Any, tensors: Tensors) -> None:
         with self._changed:
@@ -106,9 +121,39 @@ class Relay:
                     return
                 job = self._offered.pop()
             job()
+            with self._changed:
+                self._open -= 1
+                self._changed.notify_all()
 
     def fail(self, fault: BaseException) -> None:
         """Let nobody wait for a part that has failed."""
         with self._changed:
             self._fault = self._fault or fault
             self._changed.notify_all()
+
+
+class _Here(threading.local):
+    relay: Relay | None = None
+
+
+_here = _Here()
+
+
+@contextmanager
+def deferring(relay: Relay | None) -> Iterator[None]:
+    """Let what `later` is given in this thread run until the end of the block, in any part."""
+    _here.relay = relay
+    try:
+        yield
+        if relay is not None:
+            relay.finish()
+    finally:
+        _here.relay = None
+
+
+def later(job: Callable[[], None]) -> None:
+    """Run a job before the block of `deferring` ends; at once where there is none."""
+    if _here.relay is None:
+        job()
+    else:
+        _here.relay.later(job)

@@ -5,6 +5,7 @@ another. Sums go into the products' own results, dropped inputs are made again r
 and the gradient of a norm is one formula instead of a chain of eight.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,18 @@ import torch
 from peft import PeftModel
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
-from torch.nn import functional
 
+from burnish.engines.memory import release_memory
+from burnish.engines.packed import PACKED_AT_MOST, PackedBothWays, kinds_packed
 from burnish.engines.scratch import scratch
 from burnish.train import passes
 from burnish.train.dropout import GapDropout, draw_places, drop
 from burnish.train.fused_attention import HALVES_ROTATED, fused_attention
+from burnish.train.fused_layers import Plain, frozen_and_adapters, gradients, layers_of
 from burnish.train.fused_mlp import fused_mlp, is_gated
+
+PACKED_FOR = torch.bfloat16
+"""The precision whose products gain by weights in order."""
 
 
 def fuse(model: PeftModel) -> None:
@@ -26,10 +32,13 @@ def fuse(model: PeftModel) -> None:
     if model.device.type != "cpu" or model.dtype not in passes.READY_FOR:
         return
     family = model.config.model_type
+    adapted: list[Any] = [module for module in model.modules() if _is_plain(module)]
+    for layer in adapted:
+        layer.frozen = Plain(layer.base_layer)
+        layer.forward = partial(_adapted, layer)
+    _pack(model, adapted)
     for module in model.modules():
-        if _is_plain(module):
-            module.forward = partial(_adapted, module)
-        elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
+        if type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
             module.forward = partial(_normed, module)
         elif is_gated(module):
             whole = _all_lean(module.gate_proj, module.up_proj, module.down_proj)
@@ -41,6 +50,34 @@ def fuse(model: PeftModel) -> None:
         decoder: Any = model.get_base_model().base_model
         decoder.layers[-1].forward = partial(_last, decoder.layers[-1])
         decoder.narrows = True  # burnish.engines.rows asks
+
+
+def _pack(model: PeftModel, adapted: Sequence[Any]) -> None:
+    """Lay the weights of layers that widen in the orders of their products: those gain most by it.
+
+    They are let go. All others are copied, as weights that came out of one file lie in memory as
+    long as any of them is left.
+    """
+    embeddings = model.get_input_embeddings().weight  # may be the head's too
+    layers = [layer for layer in adapted if _widens(layer.base_layer, embeddings)]
+    if (
+        not layers
+        or model.dtype is not PACKED_FOR
+        or PACKED_FOR not in kinds_packed()
+        or sum(layer.base_layer.weight.nbytes for layer in layers) > PACKED_AT_MOST
+    ):
+        return
+    gone = {id(layer.base_layer.weight) for layer in layers}
+    for layer in layers:
+        layer.frozen = PackedBothWays(layer.base_layer)
+    for weight in model.parameters():
+        if id(weight) not in gone:
+            weight.data = weight.data.clone()
+    release_memory()  # packing leaves gaps as large as what it made
+
+
+def _widens(layer: nn.Linear, embeddings: torch.Tensor) -> bool:
+    return layer.out_features > layer.in_features and layer.weight is not embeddings
 
 
 def _last(
@@ -79,20 +116,13 @@ def _all_lean(*layers: Any) -> bool:
 def _adapted(layer: Any, x: torch.Tensor) -> torch.Tensor:
     """x Wᵀ + b + scale · dropout(x) Aᵀ Bᵀ."""
     (name,) = layer.lora_A
-    base, dropout = layer.base_layer, layer.lora_dropout[name]
-    places = None
+    frozen, adapters = frozen_and_adapters([layer])
+    dropout = layer.lora_dropout[name]
+    places, p = None, 0.0
     if isinstance(dropout, GapDropout) and dropout.training:
-        places = draw_places(x.numel(), dropout.p)
-    out: torch.Tensor = _Adapted.apply(  # type: ignore[no-untyped-call]
-        x.to(base.weight.dtype).flatten(0, -2),
-        base.weight,
-        base.bias,
-        layer.lora_A[name].weight,
-        layer.lora_B[name].weight,
-        layer.scaling[name],
-        places,
-        dropout.p if places is not None else 0.0,
-    )
+        places, p = draw_places(x.numel(), dropout.p), dropout.p
+    narrow = x.to(layer.base_layer.weight.dtype).flatten(0, -2)
+    out: torch.Tensor = _Adapted.apply(narrow, frozen, places, p, *adapters)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], out.shape[-1])
 
 
@@ -101,39 +131,38 @@ class _Adapted(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        scale: float,
+        frozen: list[Any],
         places: torch.Tensor | None,
         p: float,
+        *adapters: torch.Tensor,
     ) -> torch.Tensor:
-        a, b = a.to(x.dtype), b.to(x.dtype)
-        out = functional.linear(x, weight, bias)
-        inner = (x if places is None else drop(x, places, 1 / (1 - p))) @ a.T
-        out.addmm_(inner, b.T, alpha=scale)
-        ctx.save_for_backward(x, weight, a, b, inner, places)
-        ctx.scale, ctx.p = scale, p
-        return out
+        narrow = [matrix.to(x.dtype) for matrix in adapters]
+        (layer,) = layers_of(frozen, narrow)
+        inner = (x if places is None else drop(x, places, 1 / (1 - p))) @ layer.a.T
+        ctx.save_for_backward(x, inner, places, *narrow)
+        ctx.frozen, ctx.p = frozen, p
+        return layer.forward(x, inner)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, weight, a, b, inner, places = ctx.saved_tensors
+        x, inner, places, *narrow = ctx.saved_tensors
         (grad,) = grads
-        of_inner = (grad @ b).mul_(ctx.scale)
-        of_b = (grad.T @ inner).mul_(ctx.scale)
-        of_x = grad @ weight if ctx.needs_input_grad[0] else None
-        if places is None:
-            of_a = of_inner.T @ x
-            if of_x is not None:
-                of_x.addmm_(of_inner, a)
-        else:
-            again = 1 / (1 - ctx.p)
-            of_a = of_inner.T @ drop(x, places, again)
-            if of_x is not None:
-                of_x.add_(drop(of_inner @ a, places, again))
-        return of_x, None, None, of_a.float(), of_b.float(), None, None, None
+        (layer,) = layers_of(ctx.frozen, narrow)
+        again = 1 / (1 - ctx.p)
+        of_inner = layer.of_inner(grad)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = layer.frozen.gradient(grad)
+            if places is None:
+                of_x.addmm_(of_inner, layer.a)
+            else:
+                of_x.add_(drop(of_inner @ layer.a, places, again))
+
+        def products() -> list[torch.Tensor]:
+            read = x if places is None else drop(x, places, again)
+            return [of_inner.T @ read, layer.of_b(grad, inner)]
+
+        return of_x, None, None, None, *gradients(narrow, products)
 
 
 def _normed(norm: Any, x: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from burnish.train import passes
-from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
+from burnish.train.fused_layers import frozen_and_adapters, gradients, layers_of
 
 HALVES_ROTATED = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 """Families that turn each head as two halves, all of it (not a part, as Phi-3 does), in layers of
@@ -48,8 +48,8 @@ def fused_attention(
         query, key = attention.q_norm(query), attention.k_norm(key)
     turns = [part[0].to(query.dtype).contiguous() for part in position_embeddings]
     own = turns if wanted is None else [part[wanted] for part in turns]
-    query = _Rotation.apply(query[0], *own)[None]  # type: ignore[no-untyped-call]
-    key = _Rotation.apply(key[0], *turns)[None]  # type: ignore[no-untyped-call]
+    query = _Rotation.apply(query.squeeze(0), *own).unsqueeze(0)  # type: ignore[no-untyped-call]
+    key = _Rotation.apply(key.squeeze(0), *turns).unsqueeze(0)  # type: ignore[no-untyped-call]
     value = value.transpose(1, 2)
     if past_key_values is not None:
         key, value = past_key_values.update(key, value, attention.layer_idx)
@@ -68,7 +68,7 @@ def fused_attention(
 
 def _project(projections: tuple[Any, ...], hidden: torch.Tensor) -> tuple[torch.Tensor, ...]:
     frozen, adapters = frozen_and_adapters(projections)
-    x = hidden.to(frozen[0][0].dtype).flatten(0, -2)
+    x = hidden.to(projections[0].base_layer.weight.dtype).flatten(0, -2)
     parts = _Projections.apply(x, frozen, *adapters)  # type: ignore[no-untyped-call]
     return tuple(part.view(*hidden.shape[:-1], part.shape[-1]) for part in parts)
 
@@ -97,20 +97,24 @@ class _Projections(torch.autograd.Function):
         sizes = [len(layer.a) for layer in layers]
         both = list(zip(layers, grads, strict=True))
         of_inner = torch.cat([layer.of_inner(grad) for layer, grad in both], 1)
-        of_a = (of_inner.T @ x).split(sizes)
-        of_b = (
-            layer.of_b(grad, part)
-            for (layer, grad), part in zip(both, inner.split(sizes, 1), strict=True)
-        )
         of_x = None
         if ctx.needs_input_grad[0]:
             first, *others = both
-            of_x = first[1] @ first[0].weight
+            of_x = first[0].frozen.gradient(first[1])
             for layer, grad in others:
-                of_x.addmm_(grad, layer.weight)
+                of_x = layer.frozen.gradient(grad, of_x)
             of_x.addmm_(of_inner, torch.cat([layer.a for layer in layers]))
-        pairs = zip(of_a, of_b, strict=True)
-        return of_x, None, *wide(*(gradient for pair in pairs for gradient in pair))
+
+        def products() -> list[torch.Tensor]:
+            of_a = (of_inner.T @ x).split(sizes)
+            pairs = zip(both, of_a, inner.split(sizes, 1), strict=True)
+            return [
+                gradient
+                for (layer, grad), a, part in pairs
+                for gradient in (a, layer.of_b(grad, part))
+            ]
+
+        return of_x, None, *gradients(narrow, products)
 
 
 class _Rotation(torch.autograd.Function):

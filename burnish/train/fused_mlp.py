@@ -12,7 +12,7 @@ from transformers.activations import SiLUActivation
 
 from burnish.engines.scratch import scratch
 from burnish.train import passes
-from burnish.train.fused_layers import frozen_and_adapters, layers_of, wide
+from burnish.train.fused_layers import frozen_and_adapters, gradients, layers_of
 
 
 def is_gated(module: nn.Module) -> bool:
@@ -26,7 +26,7 @@ def is_gated(module: nn.Module) -> bool:
 def fused_mlp(mlp: Any, x: torch.Tensor) -> torch.Tensor:
     """The forward of a feed-forward whose three layers are plain LoRA without dropout."""
     frozen, adapters = frozen_and_adapters([mlp.gate_proj, mlp.up_proj, mlp.down_proj])
-    narrow = x.to(frozen[0][0].dtype).flatten(0, -2)
+    narrow = x.to(mlp.gate_proj.base_layer.weight.dtype).flatten(0, -2)
     out: torch.Tensor = _Mlp.apply(narrow, frozen, *adapters)  # type: ignore[no-untyped-call]
     return out.view(*x.shape[:-1], out.shape[-1])
 
@@ -54,20 +54,23 @@ class _Mlp(torch.autograd.Function):
         (grad,) = grads
         gated = scratch("gated", opened.shape, opened)
         of_middle = down.of_inner(grad)
-        steep = torch.mm(grad, down.weight, out=scratch("steep", opened.shape, opened))
-        steep.addmm_(of_middle, down.a)
+        steep = down.frozen.gradient(grad).addmm_(of_middle, down.a)
         # What was kept for this pass is at an end, and its memory takes the gradients.
         passes.gate_gradients(opened, passed, steep, gated)
         of_opened, of_passed = opened, passed
-        of_down = wide(of_middle.T @ gated, down.of_b(grad, middle))
+        down_a = of_middle.T @ gated  # now, as the next block writes over `gated`
         both = torch.cat([gate.of_inner(of_opened), up.of_inner(of_passed)], 1)
         sizes = [len(gate.a), len(up.a)]
-        gate_inner, up_inner = inner.split(sizes, 1)
-        gate_a, up_a = (both.T @ x).split(sizes)
-        of_gate = wide(gate_a, gate.of_b(of_opened, gate_inner))
-        of_up = wide(up_a, up.of_b(of_passed, up_inner))
         of_x = None
         if ctx.needs_input_grad[0]:
-            of_x = of_opened @ gate.weight
-            of_x.addmm_(of_passed, up.weight).addmm_(both, torch.cat([gate.a, up.a]))
-        return of_x, None, *of_gate, *of_up, *of_down
+            of_x = up.frozen.gradient(of_passed, gate.frozen.gradient(of_opened))
+            of_x.addmm_(both, torch.cat([gate.a, up.a]))
+
+        def products() -> list[torch.Tensor]:
+            gate_a, up_a = (both.T @ x).split(sizes)
+            gate_inner, up_inner = inner.split(sizes, 1)
+            of_gate = [gate_a, gate.of_b(of_opened, gate_inner)]
+            of_up = [up_a, up.of_b(of_passed, up_inner)]
+            return [*of_gate, *of_up, down_a, down.of_b(grad, middle)]
+
+        return of_x, None, *gradients(narrow, products)

@@ -17,6 +17,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from burnish.chat.render import Encoded
 from burnish.engines.local import stock_losses
 from burnish.engines.memory import keep_few_kernels
+from burnish.engines.relay import deferring
 from burnish.engines.rows import Row, row_losses
 from burnish.train.dealing import Work, deal, joined
 from burnish.train.dropout import drawing
@@ -71,6 +72,7 @@ class RowTrainer(Trainer):
             callbacks=callbacks,
         )
         self.remove_callback(PrinterCallback)  # progress is told by the journal
+        model.train()  # and at no step: it walks through all modules
 
     def training_step(
         self,
@@ -83,7 +85,6 @@ class RowTrainer(Trainer):
         Several processes share the batch and add up. Where memory runs out, rows become half as
         long and the step is done again.
         """
-        model.train()
         batch: list[Encoded] = inputs["examples"]
         weights = sum(example.weight * sum(example.trained) for example in batch)
         (count,) = self._added_up([torch.tensor(weights, dtype=torch.float64)])
@@ -143,7 +144,8 @@ class RowTrainer(Trainer):
                 if alone:
                     loss.backward()
                     continue
-                more = torch.autograd.grad(loss, self._trained, allow_unused=True)
+                with deferring(row.layout.relay):
+                    more = torch.autograd.grad(loss, self._trained, allow_unused=True)
                 gradients = _sums(gradients, more) if gradients else list(more)
         return total, gradients
 
@@ -175,6 +177,7 @@ class RowTrainer(Trainer):
             for batch in batches
             for loss in self._workers.run([partial(self._sum, rows) for rows in self._deal(batch)])
         )
+        self._adapted.train()
         tokens = sum(sum(example.trained) for example in self._validation)
         metrics = {f"{metric_key_prefix}_loss": total / tokens}
         self.log(metrics)

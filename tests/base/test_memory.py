@@ -142,11 +142,27 @@ def test_a_block_keeps_what_autograd_keeps(method: Any, dropout: float) -> None:
 
 
 def test_attention_and_losses_are_counted_in_the_parts_they_run_in() -> None:
-    from burnish.base.memory import BLOCK, TARGETS_AT_ONCE, WIDE_AT_ONCE
-    from burnish.engines import attention, losses
+    from burnish.base.memory import BLOCK, PACKED_AT_MOST, TARGETS_AT_ONCE, WIDE_AT_ONCE
+    from burnish.engines import attention, losses, packed
 
     assert BLOCK == attention.BLOCK
     assert (TARGETS_AT_ONCE, WIDE_AT_ONCE) == (losses.TARGETS_AT_ONCE, losses.WIDE_AT_ONCE)
+    assert PACKED_AT_MOST == packed.PACKED_AT_MOST
+
+
+def test_weights_that_widen_lie_twice_where_they_are_packed() -> None:
+    one, large = figures("smollm2-135m"), figures("llama-3.1-8b")
+    widening = 30 * 2 * 576 * 1536 * 2
+    packed, plain = (
+        training_memory(one, Plan(method="lora", dtype="bfloat16", fused=fused, tokens=512))
+        for fused in (True, False)
+    )
+    assert (packed.weights - plain.weights) * 2**30 == pytest.approx(widening, rel=1e-3)
+    packed, plain = (
+        training_memory(large, Plan(method="lora", dtype="bfloat16", fused=fused, tokens=512))
+        for fused in (True, False)
+    )
+    assert packed.weights == plain.weights  # too large to lie twice
 
 
 def test_methods_need_less_in_their_order() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from burnish.engines.relay import Relay
+from burnish.engines.relay import LEFT_AT_MOST, Relay, deferring, later
 
 
 def waiting(relay: Relay, *, part: int = 1) -> None:
@@ -59,3 +59,60 @@ def test_a_job_that_fails_in_another_part_fails_its_owner() -> None:
             relay.share([job, job])
         with pytest.raises(MemoryError, match="no more memory"):
             other.result(timeout=30)
+
+
+def test_a_job_for_later_runs_in_a_part_that_waits_or_at_the_end() -> None:
+    relay, done, ran = Relay((1, 2)), [], threading.Event()
+
+    def job() -> None:
+        done.append(threading.get_ident())
+        ran.set()
+
+    with deferring(relay), ThreadPoolExecutor() as pool:
+        later(job)
+        assert not done  # nobody waits yet
+        other = pool.submit(waiting, relay)
+        assert ran.wait(timeout=30)
+        waiting(relay, part=0)
+        other.result(timeout=30)
+        later(job)
+        assert len(done) == 1
+    assert len(done) == 2
+    assert done[0] != done[1] == threading.get_ident()
+
+
+def test_the_end_waits_for_a_job_that_another_part_has_begun() -> None:
+    relay, begun, may_end, ended = Relay((1, 2)), threading.Event(), threading.Event(), []
+
+    def job() -> None:
+        begun.set()
+        may_end.wait(timeout=30)
+        ended.append(True)
+
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(waiting, relay)
+        relay.later(job)
+        assert begun.wait(timeout=30)
+        threading.Timer(0.2, may_end.set).start()
+        relay.finish()
+        assert ended
+        waiting(relay, part=0)
+        other.result(timeout=30)
+
+
+def test_jobs_for_later_do_not_pile_up() -> None:
+    relay, done = Relay((1, 2)), []
+    with deferring(relay):
+        for number in range(LEFT_AT_MOST + 2):
+            later(lambda number=number: done.append(number))  # type: ignore[misc]
+        assert done == [LEFT_AT_MOST, LEFT_AT_MOST + 1]
+    assert sorted(done) == list(range(LEFT_AT_MOST + 2))
+
+
+def test_without_parts_nothing_is_put_off() -> None:
+    done: list[int] = []
+    with deferring(None):
+        later(lambda: done.append(1))
+        assert done
+    later(lambda: done.append(2))
+    assert done == [1, 2]

@@ -12,7 +12,9 @@ import torch
 from stepping import adapted, apart, gradients_of, make_batch, make_trainer
 
 from burnish.engines.memory import KERNELS_KEPT
+from burnish.engines.packed import PackedBothWays
 from burnish.engines.rows import Row, make_rows
+from burnish.train import fused
 from burnish.train.dealing import PAIR_COST, Work, deal, ends
 
 
@@ -23,11 +25,36 @@ def test_fused_layers_equal_those_of_peft(tmp_path: Path, family: str, dropout: 
     model: Any = adapted(dropout=dropout, family=family)
     if dropout:  # fewer tokens in the last layer are fewer draws
         model.get_base_model().base_model.narrows = False
-    fused = make_trainer(tmp_path, model)
     wanted_loss, wanted = gradients_of(plain)
-    loss, gradients = gradients_of(fused)
+    loss, gradients = gradients_of(make_trainer(tmp_path, model))
     assert loss == pytest.approx(wanted_loss, rel=1e-5)
     assert apart(gradients, wanted) < 1e-5
+
+
+@pytest.mark.parametrize("family", ["llama", "phi3"])
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_packed_weights_make_the_same_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, dropout: float, workers: int
+) -> None:
+    plain = make_trainer(tmp_path, adapted(dropout=dropout, family=family), workers=workers)
+    wanted_loss, wanted = gradients_of(plain)
+    monkeypatch.setattr(fused, "PACKED_FOR", torch.float32)
+    model: Any = adapted(dropout=dropout, family=family)
+    wide = [module for name, module in model.named_modules() if name.endswith("up_proj")]
+    assert wide
+    assert all(isinstance(layer.frozen, PackedBothWays) for layer in wide)
+    assert all(bool(layer.base_layer.weight.isnan().all()) for layer in wide)
+    loss, gradients = gradients_of(make_trainer(tmp_path, model, workers=workers))
+    assert loss == pytest.approx(wanted_loss, rel=1e-5)
+    assert apart(gradients, wanted) < 1e-5
+
+
+def test_large_models_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "PACKED_FOR", torch.float32)
+    monkeypatch.setattr(fused, "PACKED_AT_MOST", 1000)
+    model: Any = adapted()
+    assert not any(weight.isnan().any() for weight in model.parameters())
 
 
 @pytest.mark.parametrize("tokens", [512, 60, 1])
