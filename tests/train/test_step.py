@@ -46,6 +46,7 @@ def test_packed_weights_make_the_same_step(
     assert all(isinstance(layer.frozen, PackedBothWays) for layer in wide)
     assert all(bool(layer.base_layer.weight.isnan().all()) for layer in wide)
     loss, gradients = gradients_of(make_trainer(tmp_path, model, workers=workers))
+    assert not any(gradient.requires_grad for gradient in gradients)
     assert loss == pytest.approx(wanted_loss, rel=1e-5)
     assert apart(gradients, wanted) < 1e-5
 
