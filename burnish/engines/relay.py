@@ -120,7 +120,8 @@ class Relay:
                 if ready():
                     return
                 job = self._offered.pop()
-            job()
+            with torch.no_grad():  # a part may wait outside of autograd's functions
+                job()
             with self._changed:
                 self._open -= 1
                 self._changed.notify_all()

@@ -78,7 +78,6 @@ def gradients(
     """
     made = [torch.empty_like(adapter, dtype=torch.float32) for adapter in adapters]
 
-    @torch.no_grad()  # the last are made outside of autograd's pass
     def fill() -> None:
         for gradient, product in zip(made, products(), strict=True):
             gradient.copy_(product)

@@ -116,3 +116,12 @@ def test_without_parts_nothing_is_put_off() -> None:
         assert done
     later(lambda: done.append(2))
     assert done == [1, 2]
+
+
+def test_a_job_carries_no_graph_whoever_runs_it() -> None:
+    relay, weight = Relay((1, 2)), torch.ones(2, 2, requires_grad=True)
+    made: list[torch.Tensor] = []
+    with deferring(relay):
+        later(lambda: made.append(torch.mm(weight, weight, out=torch.empty(2, 2))))
+    relay.share([lambda: made.append(weight @ weight)])
+    assert [one.requires_grad for one in made] == [False, False]
