@@ -2,9 +2,8 @@
 
 Every example attends to the prefix and to itself, positions restart after the prefix, and the
 model's head runs only where it is asked. What follows an example's last token is asked of nobody,
-so that token is not read. Results equal those of a padded batch; only work that a
-padded batch does twice, or for nothing, is left out. Training, scoring and answering use the same
-rows.
+so that token is not read. Results equal those of a padded batch; only work that a padded batch does
+twice, or for nothing, is left out. Training, scoring and answering use the same rows.
 """
 
 from collections.abc import Sequence

@@ -63,7 +63,7 @@ def _pack(model: PeftModel, adapted: Sequence[Any]) -> None:
     if (
         not layers
         or model.dtype is not PACKED_FOR
-        or PACKED_FOR not in kinds_packed()
+        or model.dtype not in kinds_packed()
         or sum(layer.base_layer.weight.nbytes for layer in layers) > PACKED_AT_MOST
     ):
         return
