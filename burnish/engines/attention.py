@@ -17,6 +17,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from burnish.engines.layout import Layout, Span
+from burnish.engines.scratch import scratch
 
 BLOCK = 128
 """Queries of a block, about. Longer ones waste products on keys ahead of their queries; shorter
@@ -80,7 +81,8 @@ class _Block:
 
     Attributes:
         start, stop: among the queries of the row's part; low and high are in the row.
-        prefix: number of the row's first tokens that all its queries see.
+        prefix: number of the row's first tokens that all its queries see; 0 where these keys
+            begin with them.
         mask: additive, [queries, columns], over the last columns of the scores; the columns
             before are seen by every query.
     """
@@ -144,14 +146,16 @@ class _Blocks(torch.autograd.Function):
         saved = []
         for block in ctx.blocks:
             queries = grouped[:, block.start : block.stop].flatten(1, 2)
-            scores = torch.bmm(queries, block.seen(key).transpose(1, 2))
+            seen = block.seen(key)
+            room = scratch("scores", (*queries.shape[:2], seen.shape[1]), query)
+            scores = torch.bmm(queries, seen.transpose(1, 2), out=room)
             capped = None
             if softcap is not None:
-                capped = scores.div_(softcap).tanh_()
+                capped = scores.div(softcap).tanh_()  # kept, as the room for scores is not
                 scores = capped * softcap
             apart = scores.view(len(key), block.stop - block.start, -1, scores.shape[-1])
             apart[..., scores.shape[-1] - block.mask.shape[1] :].add_(block.mask[:, None])
-            weights = torch.softmax(scores, -1, out=scores)  # row by row, so in place
+            weights = torch.softmax(scores, -1)
             kept = (
                 torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout)
                 if dropout
@@ -182,7 +186,8 @@ class _Blocks(torch.autograd.Function):
             given = grad[:, block.start : block.stop].flatten(1, 2)
             used = weights if kept is None else weights * kept
             block.give_back(for_value, torch.bmm(used.transpose(1, 2), given))
-            steep = torch.bmm(given, block.seen(value).transpose(1, 2))
+            room = scratch("scores", weights.shape, weights)
+            steep = torch.bmm(given, block.seen(value).transpose(1, 2), out=room)
             if kept is not None:
                 steep.mul_(kept)
             torch.ops.aten._softmax_backward_data.out(
@@ -222,7 +227,8 @@ def _blocks(
             queries = [at + first_query for at in asking if start <= at + first_query < stop]
         if not queries:
             continue
-        prefix = head if start >= head else 0
+        low = 0 if low == head else low  # keys right after the prefix: a view of both
+        prefix = head if low else 0
         seen = [*range(prefix), *range(low, stop)]
         allowed = visible(torch.tensor(queries)[:, None], torch.tensor(seen)[None, :], window)
         hidden = (~allowed).any(0).nonzero()

@@ -55,7 +55,7 @@ def _exp(x: Any) -> Any:
     x = np.float32(-87) if x < np.float32(-87) else x
     x = np.float32(87) if x > np.float32(87) else x
     shifted = np.int32(x * np.float32(1.4426950408889634) + np.float32(127.5))
-    n = np.float32(shifted - np.int32(127))
+    n = np.float32(np.int32(shifted - np.int32(127)))  # or numba would count in 64 bits
     r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
     series = r * np.float32(1 / 5040) + np.float32(1 / 720)
     series = r * series + np.float32(1 / 120)
@@ -63,7 +63,7 @@ def _exp(x: Any) -> Any:
     series = r * series + np.float32(1 / 6)
     series = r * series + np.float32(1 / 2)
     series = r * (r * series + np.float32(1)) + np.float32(1)
-    return series * np.uint32(shifted << np.int32(23)).view(np.float32)
+    return series * np.int32(shifted * np.int32(2**23)).view(np.float32)
 
 
 def _gate(opened: Any, passed: Any, out: Any, n: int) -> None:
