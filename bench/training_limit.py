@@ -36,7 +36,13 @@ from burnish.train.tune import peak_memory_gib
 FOLDER = Path(__file__).parent / "out" / "training"
 BATCH = 8
 KINDS = {
-    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::addmm_"),
+    "matrix products": (
+        "aten::mm",
+        "aten::addmm",
+        "aten::bmm",
+        "aten::addmm_",
+        "mkldnn::_linear_pointwise",
+    ),
     "softmax and loss": ("softmax", "exp", "amax", "gather", "scatter"),
     "drawing and dropping": ("geometric", "index_fill", "cumsum", "searchsorted"),
     "copies and new memory": ("copy", "empty", "fill", "cat", "zero", "clone"),
