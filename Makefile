@@ -5,7 +5,9 @@
 #   make test     all tests
 #   make lint     style, types and the dependency rule
 #   make bench    what the checks find, on planted faults and on the data that BURNISH_DATA names;
-#                 how long a million rows take; finished reports recomputed by other libraries
+#                 how long a million rows take; finished reports recomputed by other libraries;
+#                 and bench-training, where other trainers are installed
+#   make bench-training   training beside other trainers (.peers/), its limit and its growth: 1.5 h
 #   make docs     write docs/brief.md from the brief's fields
 #   make clean    remove caches and build files; .venv and workspaces stay
 #
@@ -17,7 +19,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH := $(shell grep '^torch==' requirements.txt)
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test lint bench bench-training docs clean
 
 setup: .venv/.installed
 
@@ -44,6 +46,14 @@ bench: .venv/.installed-dev
 	$(BIN)/python bench/scale.py
 	@ls -d $(REPORTS) > /dev/null 2>&1 || { echo "No report at $(REPORTS) to recompute: make demo makes one"; exit 0; }
 	@for report in $$(ls -d $(REPORTS) 2> /dev/null); do echo "$$report"; $(BIN)/python bench/rescore.py "$$report" || exit 1; done
+	@if [ -d .peers ] && [ -d "$$BURNISH_DATA" ]; then $(MAKE) bench-training; \
+	else echo "bench-training is left out: it needs .peers/ (bench/training_speed.py) and BURNISH_DATA"; fi
+
+bench-training: .venv/.installed-dev
+	$(BIN)/python bench/training_rows.py
+	$(BIN)/python bench/training_speed.py
+	$(BIN)/python bench/training_limit.py --steps 6
+	$(BIN)/python bench/training_growth.py
 
 docs: .venv/.installed
 	@$(BIN)/python docs/make_brief.py

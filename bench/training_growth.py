@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "bench" / "out" / "training" / "model"
-PICTURE = ROOT / "docs" / "pictures" / "training-growth.svg"
+PICTURES = ROOT / "docs" / "pictures"
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 2, 4, 8, 16, 32)
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
@@ -45,7 +45,6 @@ def main() -> None:
             seconds = run["seconds"] / run["steps"]
             speed = run["true_tokens"] / run["seconds"]
             print(f"| {at} | {seconds:.2f} | {speed:.0f} | {run['peak_gib']:.2f} |")
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
     _draw(series)
 
 
@@ -86,8 +85,14 @@ def _draw(series: dict[str, list[tuple[float, dict[str, Any]]]]) -> None:
             axes[row][column].grid(alpha=0.3)
     axes[0][0].set_ylabel("seconds a step")
     axes[1][0].set_ylabel("peak memory, GiB")
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "growth"}):  # text, and no chance
-        figure.savefig(PICTURE, metadata={"Date": None})
+    save(figure, "training-growth")
+
+
+def save(figure: Figure, name: str) -> None:
+    """Write a picture of the documents; the same figures give the same file."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):  # text, and no chance
+        figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@
 
 SmolLM2-135M in bfloat16, LoRA of rank 16 on all linear layers, batches of 8, AdamW; every trainer
 in an environment and a process of its own (bench/peers/), on the same rows in the same order, in
-turn. Prints a Markdown table for each data set, of medians over the repeats, and writes all that
-was measured to bench/out/training/. A peer's environment is made like this:
+turn. Prints a Markdown table for each data set, of medians over the repeats, writes all that was
+measured to bench/out/training/, and draws docs/pictures/training-speed.svg of it. A peer's
+environment is made like this:
 
     python3 -m venv .peers/trl
     .peers/trl/bin/pip install -r bench/peers/trl.requirements.txt
 
-The comparison runs each trainer at the setting that --find chose, or else at its first one.
+The comparison runs each trainer at the setting that --find chose, here or for docs/experiments.md.
 torch.compile is not among the settings: with it, TRL did not end two steps of two examples within
 200 seconds on one thread; torchtune was not tried long enough to tell.
 """
@@ -26,6 +27,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from matplotlib.figure import Figure
+from training_growth import save
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "bench" / "out" / "training"
@@ -76,6 +80,8 @@ TRAINERS: dict[str, list[Setting]] = {
     ],
 }
 """Settings worth trying of each trainer, the likeliest first; scripts are bench/peers/*_rows.py."""
+FOUND = {"banking77": {"litgpt": 1, "llamafactory": 1, "torchtune": 1}}
+"""Where --find chose another than the first, for docs/experiments.md: micro-batches of 2."""
 
 
 def main() -> None:
@@ -101,6 +107,8 @@ def main() -> None:
         if not (OUT / f"{data}.jsonl").exists():
             sys.exit(f"There are no rows of {data}: python bench/training_rows.py")
         (_find if given.find else _compare)(data, trainers, given)
+    if not given.find:
+        _draw()
 
 
 def _settings(trainer: str, peers: Path) -> list[Setting]:
@@ -142,7 +150,7 @@ def _find(data: str, trainers: list[str], given: argparse.Namespace) -> None:
 
 def _compare(data: str, trainers: list[str], given: argparse.Namespace) -> None:
     """Run all trainers in turn, as often as asked for; print the table and write the runs."""
-    chosen = json.loads(CHOSEN.read_text()).get(data, {}) if CHOSEN.exists() else {}
+    chosen = (json.loads(CHOSEN.read_text()) if CHOSEN.exists() else FOUND).get(data, {})
     settings = {name: _settings(name, given.peers)[0] for name in trainers}
     settings |= {name: TRAINERS[name][chosen[name]] for name in trainers if name in chosen}
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in trainers}
@@ -214,6 +222,31 @@ def _table(data: str, runs: dict[str, list[dict[str, Any]]], settings: dict[str,
             f"{speed:.2f} | {tokens:.0f} | {peak:.2f} | {ratio} | {apart} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _draw() -> None:
+    """Speed and losses of the last comparison on each data set."""
+    compared = {data: OUT / f"speed-{data}.json" for data in DATA}
+    found = {data: json.loads(path.read_text()) for data, path in compared.items() if path.exists()}
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    axes = figure.subplots(2, len(found), squeeze=False)
+    for column, (data, runs) in enumerate(found.items()):
+        bars, curves = axes[0][column], axes[1][column]
+        for at, (trainer, measured) in enumerate(runs.items()):
+            speeds, losses = [_speed(run) for run in measured], measured[0]["losses"]
+            bars.barh(at, statistics.median(speeds), color=f"C{at}", alpha=0.6)
+            bars.plot(speeds, [at] * len(speeds), "k.", markersize=4)
+            curves.plot(losses, label=trainer, color=f"C{at}", marker="o", markersize=3)
+        bars.set_yticks(range(len(runs)), list(runs))
+        bars.invert_yaxis()
+        bars.set_title(data)
+        bars.set_xlabel("examples/s: the median, and each run")
+        curves.set_xlabel("step")
+        curves.set_ylabel("loss")
+        curves.set_ylim(bottom=0)
+        curves.grid(alpha=0.3)
+    axes[1][0].legend(fontsize=8)
+    save(figure, "training-speed")
 
 
 if __name__ == "__main__":
