@@ -7,8 +7,8 @@
 SmolLM2-135M in bfloat16, LoRA of rank 16 on all linear layers, batches of 8, AdamW; every trainer
 in an environment and a process of its own (bench/peers/), on the same rows in the same order, in
 turn. Prints a Markdown table for each data set, of medians over the repeats, writes all that was
-measured to bench/out/training/, and draws docs/pictures/training-speed.svg of it. A peer's
-environment is made like this:
+measured to bench/out/training/, and, where all are compared as they come, draws it as
+docs/pictures/training-speed.svg. A peer's environment is made like this:
 
     python3 -m venv .peers/trl
     .peers/trl/bin/pip install -r bench/peers/trl.requirements.txt
@@ -107,7 +107,7 @@ def main() -> None:
         if not (OUT / f"{data}.jsonl").exists():
             sys.exit(f"There are no rows of {data}: python bench/training_rows.py")
         (_find if given.find else _compare)(data, trainers, given)
-    if not given.find:
+    if trainers == list(TRAINERS) and not given.find and not given.preload:
         _draw()
 
 
